@@ -84,7 +84,7 @@ def test_sizes_into_a_pipe_load_nothing_heavy(arguments: tuple[str, ...], code: 
         "import sys\n"
         "from convcli.cli.error_handling import run\n"
         "code = run(sys.argv[1:])\n"
-        "print('loaded', *sorted({'numpy', 'PIL', 'rich', 'pydantic'} & set(sys.modules)), file=sys.stderr)\n"
+        "print('loaded', *sorted({'numpy', 'PIL', 'typer', 'rich', 'pydantic'} & set(sys.modules)), file=sys.stderr)\n"
         "sys.exit(code)\n"
     )
     ran = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, check=False)

@@ -1,20 +1,23 @@
-"""The list of commands, and the root command, which imports one when it is used."""
+"""The command line as Typer sees it: the root command, which imports a command when it is used."""
 
-from importlib import import_module
+import inspect
+from collections.abc import Callable
+from functools import wraps
 from shutil import get_terminal_size
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from convcli.cli.command_line import COMMANDS, load_command
 from convcli.cli.completion.completers import enum_values
 from convcli.cli.help_formatting import MAX_SUMMARY, PlainTextHelp, write_rows
+from convcli.cli.options.parameters import Option, Parameter, declared_parameters
 from convcli.cli.terminal.output import write
 from convcli.errors import UsageError, suggestion
 
-__all__ = ["COMMANDS", "root_command"]
+__all__ = ["root_command"]
 
-COMMANDS = ("apply", "pool", "explain", "learn", "shape", "params", "filters")
 MAX_WIDTH, MIN_WIDTH = 100, 30  # columns of a help page
 
 
@@ -55,12 +58,41 @@ class CommandGroup(PlainTextHelp, TyperGroup):
                     cmd_name[:100], f"is not a command; for a file: convcli {reader} {cmd_name[:100]} ..."
                 )
             raise UsageError(cmd_name[:100], f"unknown command: {suggestion(cmd_name, (*COMMANDS, 'help'))}")
-        module = import_module(f"convcli.cli.commands.{cmd_name}")
+        function = load_command(cmd_name)
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
-        app.command(cmd_name, cls=Command, context_settings=_context_settings())(getattr(module, cmd_name))
+        app.command(cmd_name, cls=Command, context_settings=_context_settings())(
+            function if cmd_name == "help" else _declared_for_typer(function)
+        )
         command = typer.main.get_command(app)
         assert isinstance(command, TyperCommand)
         return command
+
+
+def _declared_for_typer(command: Callable[..., int]) -> Callable[..., int]:
+    """Return a command whose parameters are declared by Typer's classes instead of ours."""
+
+    @wraps(command)
+    def run(**values: Any) -> int:
+        return command(**values)
+
+    parameters = list(map(_typer_parameter, declared_parameters(command)))
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what Typer reads
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def _typer_parameter(parameter: Parameter) -> inspect.Parameter:
+    declaration = parameter.declaration
+    if isinstance(declaration, Option):
+        info = typer.Option(*declaration.names, **declaration.settings)
+    else:
+        info = typer.Argument(**declaration.settings)
+    return inspect.Parameter(
+        parameter.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=inspect.Parameter.empty if parameter.default is ... else parameter.default,
+        annotation=Annotated[parameter.type, info],
+    )
 
 
 def root_command() -> TyperGroup:

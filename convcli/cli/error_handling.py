@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
+from convcli.cli.command_line import COMMANDS, read_command
 from convcli.cli.terminal.output import message, set_text_output
 from convcli.errors import ConvcliError, UsageError, closest_spelling, describe_os_error
 from convcli.files.streams import BrokenPipe
@@ -72,9 +73,14 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run_or_complete(arguments: Sequence[str]) -> object:
     """Run a command, or answer a completion request of a shell."""
-    from convcli.cli.app import root_command
+    shell = os.environ.get("_CONVCLI_COMPLETE")
+    plain = None if shell else read_command(arguments)
+    if plain is not None:
+        command, values = plain
+        return command(**values)
+    from convcli.cli.app import root_command  # late: it loads Typer
 
-    if shell := os.environ.get("_CONVCLI_COMPLETE"):
+    if shell:
         from convcli.cli.completion.complete import complete  # late: seldom needed
 
         return complete(root_command(), shell, arguments)
@@ -83,8 +89,6 @@ def _run_or_complete(arguments: Sequence[str]) -> object:
 
 def _hint(arguments: Sequence[str]) -> str:
     """Return a hint: where the help page is, how to write a position, or a file name read as options."""
-    from convcli.cli.app import COMMANDS  # late: not needed if completion fails
-
     if list(arguments[1:]) == ["help"] and arguments[0] in COMMANDS:
         return f"; for the help page run: convcli help {arguments[0]}"
     options = list(takewhile(lambda word: word != "--", arguments))

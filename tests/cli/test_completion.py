@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from convcli.cli.app import COMMANDS, root_command
+from convcli.cli.app import root_command
+from convcli.cli.command_line import COMMANDS
 from convcli.cli.completion.complete import completions, parse_command_line
 from convcli.cli.completion.completers import banks, filters, networks
 from convcli.cli.completion.shells import Shell, completion_script, install_completion

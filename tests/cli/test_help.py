@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli.cli.app import COMMANDS
+from convcli.cli.command_line import COMMANDS
 from convcli.errors import closest_spelling, describe_os_error, resolve_alias
 from tests.support.command_line import Runner, nothing_changes, on_terminal
 

@@ -11,7 +11,8 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcli.cli.app import COMMANDS, root_command
+from convcli.cli.app import root_command
+from convcli.cli.command_line import COMMANDS
 from convcli.cli.manual import escape
 from convcli.kernels.catalog import CATALOG
 from convcli.networks.sources import shipped_networks

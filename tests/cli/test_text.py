@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convcli.cli.app import COMMANDS
+from convcli.cli.command_line import COMMANDS
 from tests.support.command_line import SAMPLES, Runner, assert_refused, nothing_changes, on_terminal
 
 EDGE, CAT = SAMPLES / "vertical-edge.csv", SAMPLES / "chelsea.png"

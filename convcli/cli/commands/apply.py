@@ -2,11 +2,10 @@
 
 from typing import Annotated
 
-import typer
-
 from convcli.cli.completion import completers
 from convcli.cli.options import declarations as options
 from convcli.cli.options.batch_arguments import BatchArguments, takes_batch_arguments
+from convcli.cli.options.parameters import Argument, Option
 from convcli.cli.terminal.output import is_human_readable
 from convcli.errors import UsageError
 
@@ -17,13 +16,13 @@ __all__ = ["apply"]
 def apply(
     images: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="IMAGE...", help="Pictures, .npy arrays, .csv or .txt matrices; - is standard input."
         ),
     ] = None,
     filters: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--filter",
             help="A named filter, as in sobel-x or gaussian:sigma=2 (list: convcli filters); repeatable.",
             metavar="NAME",
@@ -32,7 +31,7 @@ def apply(
     ] = None,
     kernels: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--kernel",
             help='Kernel coefficients, as in "1 0 -1; 2 0 -2; 1 0 -1", or from a file: @FILE (.csv, .txt, '
             ".json, .npy) or @FILE:TENSOR (.npz, .safetensors).",
@@ -42,7 +41,7 @@ def apply(
     ] = None,
     order: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--order",
             help="Order of the axes of weights in a file: oihw (F, C, f, f; PyTorch) or hwio (f, f, C, F).",
             metavar="AXES",
@@ -52,7 +51,7 @@ def apply(
     ] = None,
     banks: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--bank",
             help="A bank of COUNT rotated copies of a filter, as in gabor:8 or gabor:8,sigma=3; gives one "
             "feature map per copy.",
@@ -63,7 +62,7 @@ def apply(
     ] = None,
     combine: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--combine",
             help="Combine the feature maps of a bank into one: max (of absolute values), sum (of absolute "
             "values) or norm (Euclidean).",
@@ -80,7 +79,7 @@ def apply(
     dilation: options.Dilation = "1",
     flip: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--flip",
             help="Rotate the kernel by 180 degrees (true convolution, as in signal processing).",
             rich_help_panel=options.WINDOW,
@@ -88,7 +87,7 @@ def apply(
     ] = False,
     channels: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--channels",
             help="Channels to filter: each (separately), sum (added up), gray (luma by Rec. 601), r, g or b; "
             "depthwise gives each channel its own filters of a bank (default: each).",
@@ -98,7 +97,7 @@ def apply(
     ] = None,
     signed: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--signed",
             help="How signed values become pixels: abs, clip, center, stretch, or raw to keep the values "
             "(default: abs; raw if the input holds numbers).",
@@ -108,7 +107,7 @@ def apply(
     ] = None,
     scale: Annotated[
         str,
-        typer.Option(
+        Option(
             "--scale",
             help="Multiply the result by a number; gain divides it by the filter's gain.",
             metavar="NUMBER",
@@ -118,7 +117,7 @@ def apply(
     ] = "1",
     bias: Annotated[
         str,
-        typer.Option(
+        Option(
             "--bias",
             help="Add a number to the scaled result, or a,b,c: one number per filter of a bank.",
             metavar="NUMBER",
@@ -127,7 +126,7 @@ def apply(
     ] = "0",
     relu: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--relu",
             help="Apply ReLU after --scale and --bias: negative values become 0.",
             rich_help_panel=options.PIXELS,
@@ -138,7 +137,7 @@ def apply(
     nan: options.Nan = "keep",
     sheet: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--sheet",
             help="Draw the input and all results in one picture (default: every named filter).",
             metavar="FILE",
@@ -147,7 +146,7 @@ def apply(
     ] = None,
     direction: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--direction",
             help="Draw edge direction as color (hue) and its strength as brightness (default filter: sobel).",
             metavar="FILE",

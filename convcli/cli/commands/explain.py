@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from convcli.cli.completion import completers
 from convcli.cli.options import declarations as options
+from convcli.cli.options.parameters import Argument, Option
 from convcli.cli.reports.pictures.windows import explain_window
 from convcli.cli.terminal.output import is_human_readable, message, write, write_json
 from convcli.cli.window_files import WindowFiles
@@ -30,11 +29,11 @@ __all__ = ["explain"]
 def explain(
     image: Annotated[
         str | None,
-        typer.Argument(metavar="IMAGE", help="A picture, a .npy array, a text matrix; - is standard input."),
+        Argument(metavar="IMAGE", help="A picture, a .npy array, a text matrix; - is standard input."),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--filter",
             help="A named filter, as in sobel-x.",
             metavar="NAME",
@@ -43,7 +42,7 @@ def explain(
     ] = None,
     kernel: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--kernel",
             help='Kernel coefficients, as in "1 0 -1", or @FILE.',
             metavar="ROWS",
@@ -52,11 +51,11 @@ def explain(
     ] = None,
     at: Annotated[
         str,
-        typer.Option("--at", help="Position in the result: column and row, counted from 0.", metavar="X,Y"),
+        Option("--at", help="Position in the result: column and row, counted from 0.", metavar="X,Y"),
     ] = "0,0",
     channels: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--channel",
             "--channels",
             help="Channels to filter: each (separately), sum (added up), gray (luma by Rec. 601), r, g or b "
@@ -75,7 +74,7 @@ def explain(
     f: options.FilterSize = None,
     flip: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--flip",
             help="Rotate the kernel by 180 degrees (true convolution).",
             rich_help_panel=options.WINDOW,
@@ -83,7 +82,7 @@ def explain(
     ] = False,
     signed: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--signed",
             help="How the value becomes a pixel: abs, clip, center or raw (default: as for apply).",
             metavar="HOW",
@@ -95,13 +94,13 @@ def explain(
     ] = None,
     output: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "-o", "--output", help="Draw the window as .svg or .png; - is standard output.", metavar="FILE"
         ),
     ] = None,
     animate: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--animate",
             help="Animate the window over all positions, as .svg, .gif or .apng.",
             metavar="FILE",
@@ -110,7 +109,7 @@ def explain(
     ] = None,
     seconds: Annotated[
         float | None,
-        typer.Option(
+        Option(
             "--seconds",
             help="Seconds per position of the animation (default: 0.5).",
             metavar="NUMBER",

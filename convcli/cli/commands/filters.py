@@ -3,10 +3,9 @@
 import math
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from convcli.cli.completion.completers import filters_or_files
 from convcli.cli.options import declarations as options
+from convcli.cli.options.parameters import Argument, Option
 from convcli.cli.terminal.output import (
     format_name,
     is_human_readable,
@@ -30,7 +29,7 @@ __all__ = ["filters"]
 def filters(
     name: Annotated[
         str | None,
-        typer.Argument(
+        Argument(
             metavar="[NAME]",
             help="A filter, as in sobel-x or gaussian:sigma=2, or @FILE.",
             autocompletion=filters_or_files,
@@ -40,7 +39,7 @@ def filters(
     size: options.SizeOption = None,
     output: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "-o",
             "--output",
             help="Save the kernel as .npy, .csv or .json, or with --tuning the plot as .png.",
@@ -48,7 +47,7 @@ def filters(
         ),
     ] = None,
     tuning: Annotated[
-        bool, typer.Option("--tuning", help="Measure the responses to a rotated edge and a rotated bar.")
+        bool, Option("--tuning", help="Measure the responses to a rotated edge and a rotated bar.")
     ] = False,
     force: options.Force = False,
     json: options.JsonOption = False,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
+from convcli.cli.command_line import COMMANDS
 from convcli.cli.completion.completers import Candidates
 from convcli.cli.terminal.output import write
 from convcli.errors import UsageError, suggestion
@@ -17,8 +18,6 @@ MAX_WIDTH = 100  # columns of a page
 
 
 def _topics(incomplete: str) -> Candidates:  # noqa: ARG001 -- Typer looks for this name
-    from convcli.cli.app import COMMANDS  # late: it loads this module
-
     return [*((name, "") for name in COMMANDS), (LAYERS_TOPIC, "the layers of networks")]
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from convcli.cli.completion.completers import enum_values
 from convcli.cli.options import declarations as options
+from convcli.cli.options.parameters import Argument, Option
 from convcli.cli.output_files import check_distinct_files, check_output_file, write_output_file
 from convcli.cli.terminal.output import (
     is_human_readable,
@@ -57,25 +56,25 @@ class Pair:
 def learn(
     pictures: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="INPUT TARGET...",
             help="Pairs of a picture and its filtered version; - is standard input.",
         ),
     ] = None,
     f: Annotated[
-        str, typer.Option("-f", "--f", "--filter-size", help="Filter size: f or HxW.", metavar="SIZE")
+        str, Option("-f", "--f", "--filter-size", help="Filter size: f or HxW.", metavar="SIZE")
     ] = "3",
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", help="Save the kernel as .json, .npy or .csv.", metavar="FILE"),
+        Option("-o", "--output", help="Save the kernel as .json, .npy or .csv.", metavar="FILE"),
     ] = None,
-    bias: Annotated[bool, typer.Option("--bias", help="Learn a bias as well.")] = False,
+    bias: Annotated[bool, Option("--bias", help="Learn a bias as well.")] = False,
     absolute: Annotated[
-        bool, typer.Option("--abs", help="Treat the targets as absolute values of the filter's results.")
+        bool, Option("--abs", help="Treat the targets as absolute values of the filter's results.")
     ] = False,
     channels: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--channels",
             help="Channels to learn from: each (separately), sum (one filter over all of them), gray (luma "
             "by Rec. 601), r, g or b (default: inferred from the pair).",
@@ -85,7 +84,7 @@ def learn(
     ] = None,
     optimizer: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--optimizer",
             help="Optimizer: adam, momentum or sgd (default: adam).",
             metavar="NAME",
@@ -95,7 +94,7 @@ def learn(
     ] = None,
     steps: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--steps",
             help="Maximum number of steps, one mini-batch each (default: 5000).",
             metavar="COUNT",
@@ -104,7 +103,7 @@ def learn(
     ] = None,
     rate: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--lr",
             help="Initial learning rate (default for adam: 0.1).",
             metavar="NUMBER",
@@ -113,7 +112,7 @@ def learn(
     ] = None,
     seed: Annotated[
         int,
-        typer.Option(
+        Option(
             "--seed",
             help="Random seed of the initial weights and of the patches.",
             metavar="NUMBER",
@@ -121,11 +120,11 @@ def learn(
         ),
     ] = 0,
     closed_form: Annotated[
-        bool, typer.Option("--closed-form", help="Solve by least squares instead of training, as a check.")
+        bool, Option("--closed-form", help="Solve by least squares instead of training, as a check.")
     ] = False,
     curve: Annotated[
         str | None,
-        typer.Option("--curve", help="Draw the loss curve and the filter at several steps.", metavar="PNG"),
+        Option("--curve", help="Draw the loss curve and the filter at several steps.", metavar="PNG"),
     ] = None,
     force: options.Force = False,
     max_pixels: options.MaxPixels = None,

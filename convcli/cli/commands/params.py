@@ -2,11 +2,10 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from convcli.cli.completion.completers import enum_values, networks
 from convcli.cli.options import declarations as options
 from convcli.cli.options.grouping import read_grouping
+from convcli.cli.options.parameters import Option
 from convcli.cli.options.single_layer import LayerOptions
 from convcli.cli.reports.expectations import Checks
 from convcli.cli.reports.layers import note_channels_first
@@ -62,12 +61,12 @@ def params(
     network: options.NetworkArgument = None,
     f: options.FilterSize = None,
     c_in: Annotated[
-        str | None, typer.Option("--c-in", help="Input channels; --n HxWxC also gives them.", metavar="COUNT")
+        str | None, Option("--c-in", help="Input channels; --n HxWxC also gives them.", metavar="COUNT")
     ] = None,
     c_out: options.OutputChannels = None,
     n: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "-n",
             "--n",
             "--input-size",
@@ -81,7 +80,7 @@ def params(
     d: options.Dilation = "1",
     groups: Annotated[
         str,
-        typer.Option(
+        Option(
             "--g",
             "--groups",
             help="Number of channel groups, filtered separately.",
@@ -90,21 +89,21 @@ def params(
         ),
     ] = "1",
     no_bias: Annotated[
-        bool, typer.Option("--no-bias", help="Leave out the bias.", rich_help_panel=options.LAYER)
+        bool, Option("--no-bias", help="Leave out the bias.", rich_help_panel=options.LAYER)
     ] = False,
     dense: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--dense",
             help="Use a dense layer with this many units, on an image (--n) or a vector (--c-in).",
             metavar="UNITS",
             rich_help_panel=options.LAYER,
         ),
     ] = None,
-    shipped: Annotated[bool, typer.Option("--list", help="List the shipped networks.")] = False,
+    shipped: Annotated[bool, Option("--list", help="List the shipped networks.")] = False,
     against: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--against",
             help="Compare with another network, marking rows that differ. Checks apply to the first network.",
             metavar="NETWORK",
@@ -113,7 +112,7 @@ def params(
     ] = None,
     weights: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--weights",
             help="Check whether the weights in this file (.safetensors, .pth) fit the network; fail (exit "
             "code 1) if they do not.",
@@ -123,7 +122,7 @@ def params(
     ] = None,
     versus_dense: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--versus-dense",
             help="Show what each convolution would cost as a dense layer.",
             rich_help_panel=options.NETWORK,
@@ -133,7 +132,7 @@ def params(
     depth: options.Depth = None,
     batch: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--batch",
             help="Mini-batch size, for the totals below the table, --train and --traffic (default: 1).",
             metavar="COUNT",
@@ -142,7 +141,7 @@ def params(
     ] = None,
     dtype: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--dtype",
             help="Data type for all byte counts: fp32, bf16, fp16, fp8 or int8 (default: fp32).",
             metavar="TYPE",
@@ -152,7 +151,7 @@ def params(
     ] = None,
     train: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--train",
             help="Show the memory of training: weights, gradients, optimizer states, kept activations.",
             rich_help_panel=options.COSTS,
@@ -160,7 +159,7 @@ def params(
     ] = False,
     optimizer: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--optimizer",
             help="Optimizer for --train: sgd, momentum or adam (default: sgd).",
             metavar="NAME",
@@ -170,7 +169,7 @@ def params(
     ] = None,
     traffic: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--traffic",
             help="Show FLOPs, the bytes that each layer reads and writes, and MACs per byte.",
             rich_help_panel=options.COSTS,
@@ -178,7 +177,7 @@ def params(
     ] = False,
     device: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--device",
             help="Add the least time on a device of PEAK FLOP/s and BANDWIDTH bytes/s to --traffic, and "
             "what limits each layer, as in 312T,2039G.",
@@ -188,7 +187,7 @@ def params(
     ] = None,
     max_params: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--max-params",
             help="Fail (exit code 1) if there are more parameters, as in 25M.",
             metavar="COUNT",
@@ -198,13 +197,13 @@ def params(
     expect: options.Expect = None,
     output: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "-o", "--output", help="Draw the network as .svg, or as .html with its table.", metavar="FILE"
         ),
     ] = None,
     repeats: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--repeats",
             help="In a drawing (-o), show the layers of a repeat once, in a frame, or all of them "
             "(default: all, once in networks of more than 300 layers).",
@@ -216,7 +215,7 @@ def params(
     force: options.Force = False,
     as_net: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--as-net",
             help="Print the network as layer text that reads back to the same counts: a model file becomes "
             "a .net file to edit.",

@@ -2,11 +2,10 @@
 
 from typing import Annotated
 
-import typer
-
 from convcli.cli.completion.completers import enum_values
 from convcli.cli.options import declarations as options
 from convcli.cli.options.batch_arguments import BatchArguments, takes_batch_arguments
+from convcli.cli.options.parameters import Argument, Option
 from convcli.cli.reports.layers import report_size
 from convcli.cli.reports.table_formats import TableFormat
 from convcli.errors import UsageError, parse_choice
@@ -20,13 +19,13 @@ __all__ = ["pool"]
 def pool(
     images: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="IMAGE...", help="Pictures, .npy arrays, .csv or .txt matrices; - is standard input."
         ),
     ] = None,
     mode: Annotated[
         str,
-        typer.Option(
+        Option(
             "--mode",
             help="Pooling mode: max or avg.",
             metavar="MODE",
@@ -41,7 +40,7 @@ def pool(
     background: options.Background = None,
     alpha: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--alpha",
             help="How transparent pixels count: weighted by alpha (and not in a maximum); or straight, as if "
             "opaque (default: weighted).",

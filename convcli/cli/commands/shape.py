@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-import typer
-
 from convcli.cli.options import declarations as options
 from convcli.cli.options.grouping import read_grouping
+from convcli.cli.options.parameters import Option
 from convcli.cli.reports.expectations import Checks
 from convcli.cli.reports.layers import report_size
 from convcli.cli.reports.table_formats import TableFormat
@@ -21,7 +20,7 @@ def shape(
     network: options.NetworkArgument = None,
     n: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "-n",
             "--n",
             "--input-size",
@@ -37,19 +36,17 @@ def shape(
     c_out: options.OutputChannels = None,
     want: Annotated[
         str | None,
-        typer.Option(
-            "--want", help="List every padding and stride that gives this output size.", metavar="SIZE"
-        ),
+        Option("--want", help="List every padding and stride that gives this output size.", metavar="SIZE"),
     ] = None,
     last: Annotated[
-        bool, typer.Option("--last", help="Print only the last output size.", rich_help_panel=options.NETWORK)
+        bool, Option("--last", help="Print only the last output size.", rich_help_panel=options.NETWORK)
     ] = False,
     by_block: options.ByBlock = False,
     depth: options.Depth = None,
     expect: options.Expect = None,
     valid_sizes: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--valid-sizes",
             help="List the square inputs in this range at which every layer reads every pixel.",
             metavar="FROM..TO",
@@ -58,7 +55,7 @@ def shape(
     ] = None,
     ignore_unread_by: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--ignore-unread-by",
             help="Let layers of this kernel size skip pixels in --valid-sizes, as in 1x1 for the strided "
             "shortcuts of a ResNet.",
@@ -68,7 +65,7 @@ def shape(
     ] = None,
     smallest: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--smallest",
             help="Print the side of the smallest square input that every layer accepts.",
             rich_help_panel=options.NETWORK,

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from functools import wraps
-from inspect import Signature, signature
 from typing import Annotated, Any, NamedTuple
-
-import typer
 
 from convcli.cli.completion.completers import enum_values
 from convcli.cli.options import declarations as options
+from convcli.cli.options.parameters import Option, declared_parameters
 
 __all__ = ["BatchArguments", "takes_batch_arguments"]
 
@@ -19,7 +17,7 @@ class BatchArguments(NamedTuple):
     output: options.OutputOption = None
     out_dir: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--out-dir",
             help="Folder for output files, which get derived names; created if missing.",
             metavar="DIR",
@@ -27,7 +25,7 @@ class BatchArguments(NamedTuple):
     ] = None
     name: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--name",
             help="Template of derived names; {name} is the file name of IMAGE "
             "(default: {stem}-{filter}.{ext}).",
@@ -37,7 +35,7 @@ class BatchArguments(NamedTuple):
     ] = None
     file_format: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--format",
             help="Output format: png, jpeg, tiff, webp, bmp, pnm, avif, gif, jp2, jxl, npy, csv or txt.",
             metavar="FORMAT",
@@ -47,7 +45,7 @@ class BatchArguments(NamedTuple):
     ] = None
     png_level: Annotated[
         int | None,
-        typer.Option(
+        Option(
             "--png-level",
             help="PNG compression from 0 to 9: higher is smaller and slower (default: fast).",
             metavar="LEVEL",
@@ -56,7 +54,7 @@ class BatchArguments(NamedTuple):
     ] = None
     keep_time: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--keep-time",
             help="Give each output the modification time of its input.",
             rich_help_panel=options.OUTPUT,
@@ -68,7 +66,7 @@ class BatchArguments(NamedTuple):
     frame: options.Frames = None
     recursive: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--recursive",
             help="Read all pictures in folders and their subfolders; --out-dir gets the same subfolders.",
             rich_help_panel=options.BATCH,
@@ -76,7 +74,7 @@ class BatchArguments(NamedTuple):
     ] = False
     files0_from: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--files0-from",
             help="Read NUL-separated file names from a file, or from - (find -print0).",
             metavar="FILE",
@@ -85,13 +83,11 @@ class BatchArguments(NamedTuple):
     ] = None
     skip_existing: Annotated[
         bool,
-        typer.Option(
-            "--skip-existing", help="Skip inputs whose output exists.", rich_help_panel=options.BATCH
-        ),
+        Option("--skip-existing", help="Skip inputs whose output exists.", rich_help_panel=options.BATCH),
     ] = False
     jobs: Annotated[
         int | None,
-        typer.Option(
+        Option(
             "-j",
             "--jobs",
             help="Number of CPU cores to use (default: all available).",
@@ -106,24 +102,23 @@ class BatchArguments(NamedTuple):
 
     def given_options(self) -> list[str]:
         """Return the names of the given options, without those for the form of the answer."""
-        declared = signature(BatchArguments).parameters
         return [
-            declared[name].annotation.__metadata__[0].default
-            for name, value in self._asdict().items()
-            if value != declared[name].default and name not in ("json", "text")
+            BatchArguments.__annotations__[name].__metadata__[0].names[0]
+            for name, default in self._field_defaults.items()
+            if getattr(self, name) != default and name not in ("json", "text")
         ]
 
 
 def takes_batch_arguments(command: Callable[..., int]) -> Callable[..., int]:
     """Give a command these options; it gets their values as `arguments`, its last parameter."""
-    *own, _ = signature(command).parameters.values()
-    parameters = [*own, *signature(BatchArguments).parameters.values()]
+    own = declared_parameters(command)
 
     @wraps(command)
     def run(**values: Any) -> int:
         arguments = BatchArguments(**{name: values.pop(name) for name in BatchArguments._fields})
         return command(**values, arguments=arguments)
 
-    run.__signature__ = Signature(parameters)  # type: ignore[attr-defined] # what Typer reads
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    run.__annotations__ = command.__annotations__ | BatchArguments.__annotations__
+    defaults = {parameter.name: parameter.default for parameter in own} | BatchArguments._field_defaults
+    run.__kwdefaults__ = defaults  # type: ignore[attr-defined] # what `declared_parameters` reads
     return run

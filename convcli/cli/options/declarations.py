@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-import typer
-
 from convcli.cli.completion.completers import borders, enum_values, networks
+from convcli.cli.options.parameters import Argument, Option
 from convcli.cli.terminal.output import set_text_output
 from convcli.errors import UsageError
 from convcli.files.streams import STREAM
@@ -61,12 +60,12 @@ FILTER, WINDOW, PIXELS, LAYER, NETWORK, COSTS, CHECKS, OUTPUT, INPUT, BATCH, DIS
 SINGLE_LAYER_ONLY = "applies to a single layer, not to a network; leave out one of them"
 
 InputSize = Annotated[
-    str | None, typer.Option("-n", "--n", "--input-size", help="Input size: n, HxW or HxWxC.", metavar="SIZE")
+    str | None, Option("-n", "--n", "--input-size", help="Input size: n, HxW or HxWxC.", metavar="SIZE")
 ]
 FilterSize = Annotated[
-    str | None, typer.Option("-f", "--f", "--filter-size", help="Filter size: f or HxW.", metavar="SIZE")
+    str | None, Option("-f", "--f", "--filter-size", help="Filter size: f or HxW.", metavar="SIZE")
 ]
-_PADDING = typer.Option(
+_PADDING = Option(
     "-p",
     "--p",
     "--padding",
@@ -74,13 +73,11 @@ _PADDING = typer.Option(
     metavar="AMOUNT",
     autocompletion=enum_values("convcli.sizes.text:NamedPadding"),
 )
-_STRIDE = typer.Option(
-    "-s", "--s", "--stride", help="Stride, the step of the window: s or AxB.", metavar="STEP"
-)
+_STRIDE = Option("-s", "--s", "--stride", help="Stride, the step of the window: s or AxB.", metavar="STEP")
 PaddingOption = Annotated[str, _PADDING]
 BorderOption = Annotated[
     str,
-    typer.Option(
+    Option(
         "--border",
         help="What fills the padding: zero, constant:V, edge, reflect, symmetric or wrap.",
         metavar="BORDER",
@@ -93,7 +90,7 @@ OptionalPadding = Annotated[str | None, _PADDING]
 OptionalStride = Annotated[str | None, _STRIDE]
 Angle = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--angle",
         help="Direction of the derivative (across the edge), counter-clockwise from the x axis. sobel and "
         "other gradient magnitudes give one signed derivative.",
@@ -103,7 +100,7 @@ Angle = Annotated[
 ]
 SizeOption = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--size",
         help="Kernel size, for filters that come in several.",
         metavar="SIDE",
@@ -112,7 +109,7 @@ SizeOption = Annotated[
 ]
 Dilation = Annotated[
     str,
-    typer.Option(
+    Option(
         "-d",
         "--d",
         "--dilation",
@@ -123,11 +120,11 @@ Dilation = Annotated[
 ]
 OutputChannels = Annotated[
     str | None,
-    typer.Option("--c-out", help="Number of filters, which are the output channels.", metavar="COUNT"),
+    Option("--c-out", help="Number of filters, which are the output channels.", metavar="COUNT"),
 ]
 CeilOption = Annotated[
     bool,
-    typer.Option(
+    Option(
         "--ceil",
         help="Round the output size up: the last window may extend past the edge.",
         rich_help_panel=WINDOW,
@@ -135,13 +132,11 @@ CeilOption = Annotated[
 ]
 JsonOption = Annotated[
     bool,
-    typer.Option(
-        "--json", help="Print the complete answer as JSON, one line per output.", rich_help_panel=DISPLAY
-    ),
+    Option("--json", help="Print the complete answer as JSON, one line per output.", rich_help_panel=DISPLAY),
 ]
 TextOption = Annotated[
     bool,
-    typer.Option(
+    Option(
         "--text",
         help="Print what a terminal would show, as plain text, even to a file or a pipe.",
         rich_help_panel=DISPLAY,
@@ -149,7 +144,7 @@ TextOption = Annotated[
 ]
 OutputOption = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "-o",
         "--output",
         help="Output file; its extension selects the format, - is standard output.",
@@ -158,13 +153,13 @@ OutputOption = Annotated[
 ]
 MaxPixels = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--max-pixels", help="Refuse larger pictures (default: 268M).", metavar="COUNT", rich_help_panel=INPUT
     ),
 ]
 MaxMemory = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--max-memory",
         help="Refuse pictures that need more memory, as in 2G (default: the memory that is available).",
         metavar="BYTES",
@@ -173,7 +168,7 @@ MaxMemory = Annotated[
 ]
 Frame = Annotated[
     int | None,
-    typer.Option(
+    Option(
         "--frame",
         help="Frame of an animation, or page of a document, counted from 0 (default: the first).",
         metavar="NUMBER",
@@ -182,7 +177,7 @@ Frame = Annotated[
 ]
 Frames = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--frame",
         help="Frame of an animation, or page of a document, counted from 0 (default: the first). A range such"
         " as 2..5 selects several, all selects every one; each gives a frame of the output.",
@@ -192,7 +187,7 @@ Frames = Annotated[
 ]
 Background = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--background",
         help="Blend transparent pixels with a color, as in white or #ff8800, for formats without alpha.",
         metavar="COLOR",
@@ -201,7 +196,7 @@ Background = Annotated[
 ]
 Alpha = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--alpha",
         help="How transparent pixels count in averages: weighted by alpha; straight, as if opaque; or filter,"
         " weighted and alpha is filtered, too (default: weighted).",
@@ -212,7 +207,7 @@ Alpha = Annotated[
 ]
 Nan = Annotated[
     str,
-    typer.Option(
+    Option(
         "--nan",
         help="How NaN count: keep, a window with NaN gives NaN; or ignore, only its other values count.",
         metavar="HOW",
@@ -220,13 +215,11 @@ Nan = Annotated[
         rich_help_panel=PIXELS,
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
-PreviewOption = Annotated[
-    bool, typer.Option("--preview", help="Show the result beside the input in the terminal.")
-]
+Force = Annotated[bool, Option("--force", help="Overwrite existing files.")]
+PreviewOption = Annotated[bool, Option("--preview", help="Show the result beside the input in the terminal.")]
 PreviewAs = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--preview-as",
         help="Preview protocol: kitty, iterm2, sixel, truecolor, 256 or ascii (default: the best available).",
         metavar="MEANS",
@@ -236,7 +229,7 @@ PreviewAs = Annotated[
 ]
 NetworkArgument = Annotated[
     str | None,
-    typer.Argument(
+    Argument(
         metavar="[NETWORK]",
         show_default=False,
         help="A model file (.onnx, .pt2, .keras, .json), layers in quotes (convcli help layers), a .net "
@@ -245,18 +238,16 @@ NetworkArgument = Annotated[
     ),
 ]
 CsvOption = Annotated[
-    bool, typer.Option("--csv", help="Print the table as comma-separated values.", rich_help_panel=DISPLAY)
+    bool, Option("--csv", help="Print the table as comma-separated values.", rich_help_panel=DISPLAY)
 ]
-MarkdownOption = Annotated[
-    bool, typer.Option("--md", help="Print the table in Markdown.", rich_help_panel=DISPLAY)
-]
+MarkdownOption = Annotated[bool, Option("--md", help="Print the table in Markdown.", rich_help_panel=DISPLAY)]
 ByBlock = Annotated[
     bool,
-    typer.Option("--by-block", help="Print one row per block (repeats, branches).", rich_help_panel=NETWORK),
+    Option("--by-block", help="Print one row per block (repeats, branches).", rich_help_panel=NETWORK),
 ]
 Depth = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--depth",
         help="Fold modules of a model file, or braces, below this depth into one row each.",
         metavar="LEVELS",
@@ -265,7 +256,7 @@ Depth = Annotated[
 ]
 Expect = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--expect",
         help="Fail (exit code 1) unless the output has this size.",
         metavar="SIZE",
