@@ -1,19 +1,22 @@
 """Banks of filters: as deep as the image, or a filter at several angles."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from convcli.errors import FilterError
-from convcli.kernels.filter import MAX_TAPS, Combination, Filter, custom_filter, read_only_kernel
+from convcli.kernels.filter import MAX_TAPS, Combination, Filter, custom_filter, integers_if_exact
 from convcli.kernels.lookup import get_filter
+from convcli.late_numpy import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
 
 __all__ = ["Bank", "MapCombination", "combine_maps", "filter_or_bank", "orientation_bank"]
-
-Array = NDArray[Any]
 
 MAX_FILTERS = 4096
 
@@ -84,6 +87,7 @@ def filter_or_bank(name: str, taps: Array) -> Filter | Bank:
 
     Examples
     --------
+    >>> import numpy as np
     >>> filter_or_bank("edges", np.ones((3, 3, 2, 5))).count
     5
     """
@@ -102,10 +106,10 @@ def combine_maps(bank: Bank, how: MapCombination) -> Filter | Bank:
     if bank.depth > 1:
         return replace(bank, name=name, angles=(), combination=how.combination)
     height, width = bank.taps.shape[:2]
-    kernels = read_only_kernel(bank.taps.reshape(height, width, -1))
+    kernels = np.moveaxis(integers_if_exact(bank.taps).reshape(height, width, -1), -1, 0)
     return Filter(
         name=name,
-        kernels=tuple(kernels[..., number] for number in range(kernels.shape[2])),
+        matrices=tuple(tuple(map(tuple, kernel)) for kernel in kernels.tolist()),
         summary=f"{how} of the responses of a bank",
         responds_to="whatever its filters select",
         source="a bank of filters",
@@ -135,7 +139,8 @@ def orientation_bank(text: str) -> Bank:
         what = f"--bank {text[:100].strip()!r}"
         raise FilterError(what, f"needs a count from 1 to {MAX_FILTERS}, as in gabor:8")
     filter_name = f"{name}:{others}" if others else name
-    size = get_filter(filter_name, angle=0).kernels[0].size * int(count)
+    height, width = get_filter(filter_name, angle=0).shape
+    size = height * width * int(count)
     if size > MAX_TAPS:
         raise FilterError(text[:100], f"has {size} coefficients; the limit is {MAX_TAPS}")
     angles = tuple(180 * number / int(count) for number in range(int(count)))

@@ -1,10 +1,10 @@
 """Builders of kernels that take options: derivatives of any angle, Gaussians, Gabor filters."""
 
 import math
+import operator
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import NamedTuple
-
-import numpy as np
 
 from convcli.errors import FilterError
 from convcli.kernels.filter import MAX_TAPS, Combination, Matrix, outer_product
@@ -82,16 +82,21 @@ def kernel_size(options: OptionValues, default: int) -> int:
     return int(options.get("size", default))
 
 
-def _centered_positions(size: int) -> Matrix:
-    return np.arange(size) - (size - 1) / 2
+def _centered_positions(size: int) -> list[float]:
+    return [index - (size - 1) / 2 for index in range(size)]
+
+
+def _combine(function: Callable[..., float], *matrices: Matrix) -> Matrix:
+    """Return the matrix of what a function makes of the numbers at the same place in each matrix."""
+    return tuple(tuple(map(function, *rows)) for rows in zip(*matrices, strict=True))
 
 
 def _prewitt(size: int) -> Matrix:
-    return outer_product(np.ones(size, np.int64), np.arange(size) - size // 2)
+    return outer_product((1,) * size, range(-(size // 2), size // 2 + 1))
 
 
 def _x_and_y(x_kernel: Matrix) -> Kernels:
-    return x_kernel, x_kernel.T
+    return x_kernel, tuple(zip(*x_kernel, strict=True))
 
 
 PAIRS: dict[str, Callable[[OptionValues], Kernels]] = {
@@ -100,7 +105,7 @@ PAIRS: dict[str, Callable[[OptionValues], Kernels]] = {
         outer_product(BINOMIAL[kernel_size(options, 3)], SOBEL_DERIVATIVE[kernel_size(options, 3)])
     ),
     "scharr": lambda _: _x_and_y(outer_product((3, 10, 3), (-1, 0, 1))),
-    "roberts": lambda _: (np.array(ROBERTS_X), np.array(ROBERTS_Y)),
+    "roberts": lambda _: (ROBERTS_X, ROBERTS_Y),
     "freichen": lambda _: _x_and_y(outer_product((1, math.sqrt(2), 1), (-1, 0, 1))),
     "textbook": lambda _: _x_and_y(outer_product((1, 1, 1), (1, 0, -1))),
 }
@@ -123,10 +128,9 @@ def _steered_kernel(family: str, options: OptionValues) -> Kernels:
     x_kernel, y_kernel = PAIRS[family](options)
     axis_angle = 45.0 if family == "roberts" else 0.0  # its "x" points to the lower right
     cosine, sine = _cosine_sine(options["angle"] + axis_angle)
-    matrix = cosine * x_kernel - sine * y_kernel
-    if {abs(cosine), abs(sine)} == {0.0, 1.0}:
-        return (matrix.astype(x_kernel.dtype) + 0,)
-    return (np.where(np.abs(matrix) < 1e-15 * np.abs(matrix).max(), 0.0, matrix),)
+    matrix = _combine(lambda x, y: cosine * x - sine * y, x_kernel, y_kernel)
+    negligible = 1e-15 * max(abs(tap) for row in matrix for tap in row)
+    return (_combine(lambda tap: tap if abs(tap) >= negligible else 0.0, matrix),)
 
 
 def derivatives(family: str, *indices: int) -> Callable[[OptionValues], Kernels]:
@@ -148,24 +152,26 @@ def compass_kernels(first: tuple[tuple[int, ...], ...]) -> Callable[[OptionValue
     def build(_: OptionValues) -> Kernels:
         matrices = []
         for turn in range(8):
-            matrix = np.array(first)
-            for index, position in enumerate(ring):
-                row, column = ring[(index + turn) % len(ring)]
-                matrix[position] = first[row][column]
-            matrices.append(matrix)
+            rows = [list(row) for row in first]
+            for index, (row, column) in enumerate(ring):
+                from_row, from_column = ring[(index + turn) % len(ring)]
+                rows[row][column] = first[from_row][from_column]
+            matrices.append(tuple(map(tuple, rows)))
         return tuple(matrices)
 
     return build
 
 
-def fixed_kernel(rows: tuple[tuple[int, ...], ...]) -> Callable[[OptionValues], Kernels]:
+def fixed_kernel(rows: Matrix) -> Callable[[OptionValues], Kernels]:
     """Return a builder of a kernel that takes no options."""
-    return lambda _: (np.array(rows),)
+    return lambda _: (rows,)
 
 
-def _gaussian_coefficients(sigma: float, size: int) -> Matrix:
-    taps: Matrix = np.exp(-0.5 * (_centered_positions(size) / sigma) ** 2)
-    return taps / math.fsum(taps)
+def _gaussian_coefficients(sigma: float, size: int) -> list[float]:
+    deviations = [position / sigma for position in _centered_positions(size)]
+    taps = [math.exp(-0.5 * (deviation * deviation)) for deviation in deviations]
+    total = math.fsum(taps)
+    return [tap / total for tap in taps]
 
 
 def _covering_size(sigma: float, deviations: int = 4) -> int:
@@ -185,7 +191,8 @@ def gaussian(options: OptionValues) -> Kernels:
         size = kernel_size(options, 3)
         if size not in BINOMIAL:
             raise FilterError(f"gaussian:size={size}", "must be 3, 5 or 7; for other sizes give sigma too")
-        return (outer_product(BINOMIAL[size], BINOMIAL[size]) / 4 ** (size - 1),)
+        fractions = [tap / 2 ** (size - 1) for tap in BINOMIAL[size]]
+        return (outer_product(fractions, fractions),)
     sigma = options["sigma"]
     taps = _gaussian_coefficients(sigma, kernel_size(options, 0) or _covering_size(sigma))
     return (outer_product(taps, taps),)
@@ -197,17 +204,19 @@ def laplacian_of_gaussian(options: OptionValues) -> Kernels:
     size = kernel_size(options, 0) or _covering_size(sigma)
     taps = _gaussian_coefficients(sigma, size)
     gaussian = outer_product(taps, taps)
-    squared = _centered_positions(size) ** 2
-    radius = squared[:, None] + squared[None, :]
-    return (_zero_sum((radius - 2 * sigma**2) / sigma**4 * gaussian, gaussian),)
+    squares = [position * position for position in _centered_positions(size)]
+    radius = tuple(tuple(x + y for x in squares) for y in squares)
+    matrix = _combine(lambda r, weight: (r - 2 * sigma**2) / sigma**4 * weight, radius, gaussian)
+    return (_zero_sum(matrix, gaussian),)
 
 
 def difference_of_gaussians(options: OptionValues) -> Kernels:
     """Build a difference of Gaussians whose coefficients sum to zero."""
     sigma, ratio = options["sigma"], options["ratio"]
     size = kernel_size(options, 0) or _covering_size(sigma * ratio)
-    narrow, wide = _gaussian_coefficients(sigma, size), _gaussian_coefficients(sigma * ratio, size)
-    return (_zero_sum(outer_product(wide, wide) - outer_product(narrow, narrow), outer_product(wide, wide)),)
+    narrow, wide = (_gaussian_coefficients(spread, size) for spread in (sigma, sigma * ratio))
+    envelope = outer_product(wide, wide)
+    return (_zero_sum(_combine(operator.sub, envelope, outer_product(narrow, narrow)), envelope),)
 
 
 def gabor(options: OptionValues) -> Kernels:
@@ -216,23 +225,28 @@ def gabor(options: OptionValues) -> Kernels:
     sigma = options.get("sigma", 0.56 * wavelength)
     size = kernel_size(options, 0) or _covering_size(sigma / min(aspect, 1.0), 3)
     cosine, sine = _cosine_sine(options["angle"])
-    x, y = _centered_positions(size)[None, :], _centered_positions(size)[:, None]
-    along, across = cosine * x - sine * y, sine * x + cosine * y
-    envelope = np.exp(-0.5 * (along**2 + (aspect * across) ** 2) / sigma**2)
+    positions = _centered_positions(size)
+    along = tuple(tuple(cosine * x - sine * y for x in positions) for y in positions)
+    across = tuple(tuple(aspect * (sine * x + cosine * y) for x in positions) for y in positions)
+    envelope = _combine(lambda a, b: math.exp(-0.5 * (a * a + b * b) / sigma**2), along, across)
     phase = math.radians(math.fmod(options["phase"], 360))
-    wave = _zero_sum(envelope * np.cos(2 * math.pi * along / wavelength + phase), envelope)
-    positive = wave[wave > 0].sum()
+    wave = _combine(
+        lambda weight, a: weight * math.cos(2 * math.pi * a / wavelength + phase), envelope, along
+    )
+    wave = _zero_sum(wave, envelope)
+    positive = math.fsum(tap for row in wave for tap in row if tap > 0)
     if not positive > 1e-9:
         raise FilterError(f"gabor:size={size}", "is too small to hold any of the wave; use a larger size")
-    return (_zero_sum(wave / positive, envelope),)
+    return (_zero_sum(_combine(lambda tap: tap / positive, wave), envelope),)
 
 
 def _zero_sum(matrix: Matrix, envelope: Matrix) -> Matrix:
     """Subtract a multiple of the envelope so that the taps add up to zero."""
-    return matrix - envelope * (math.fsum(matrix.ravel()) / math.fsum(envelope.ravel()))
+    factor = math.fsum(chain(*matrix)) / math.fsum(chain(*envelope))
+    return _combine(lambda tap, weight: tap - weight * factor, matrix, envelope)
 
 
 def box(options: OptionValues) -> Kernels:
     """Build the mean of a square window."""
     size = kernel_size(options, 3)
-    return (np.full((size, size), 1 / size**2),)
+    return (((1 / size**2,) * size,) * size,)

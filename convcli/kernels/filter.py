@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+import operator
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from convcli.errors import KernelError
-from convcli.pictures.arrays import check_unmasked
+from convcli.late_numpy import np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "MAX_TAPS",
@@ -23,12 +28,15 @@ __all__ = [
     "gain",
     "integers_if_exact",
     "kernel_array",
+    "kernel_matrix",
+    "matrix_array",
     "outer_product",
-    "read_only_kernel",
     "separate",
+    "whole_numbers_if_exact",
 ]
 
-Matrix = NDArray[Any]
+Matrix = tuple[tuple[int | float, ...], ...]
+"""Rows of coefficients: Python integers if every coefficient is a whole number, else floats."""
 
 ZERO_SUM_TOLERANCE = 1e-6  # of the sum of absolute taps: the precision of float32
 MAX_TAPS = 1_048_576  # 1024 x 1024: a larger kernel is a mistake, not a filter
@@ -57,8 +65,9 @@ class Filter:
     ----------
     name : str
         Name with its options, as `get_filter` reads it.
-    kernels : tuple of 2-D arrays
-        int64 where every coefficient is a whole number, else float64.
+    matrices : tuple of Matrix
+        The coefficients of each kernel, all of one size: rows of Python integers where every coefficient is
+        a whole number, else of floats.
     divisor : int
         Multiplying each kernel by this gives a matrix of integers; 1 if there is no such divisor.
     combination : Combination
@@ -66,7 +75,7 @@ class Filter:
     """
 
     name: str
-    kernels: tuple[Matrix, ...]
+    matrices: tuple[Matrix, ...]
     summary: str
     responds_to: str
     source: str
@@ -74,23 +83,35 @@ class Filter:
     combination: Combination = Combination.SINGLE
 
     @cached_property
+    def kernels(self) -> tuple[NDArray[Any], ...]:
+        """The matrices as read-only arrays: int64 where every coefficient is a whole number, else float64."""
+        arrays = tuple(map(matrix_array, self.matrices))
+        for array in arrays:
+            array.flags.writeable = False
+        return arrays
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of each kernel."""
+        return len(self.matrices[0]), len(self.matrices[0][0])
+
+    @cached_property
     def gain(self) -> float:
         """Gain of the first kernel, see `gain`; where responses are combined, that of one direction."""
-        return gain(self.kernels[0])
+        return gain(self.matrices[0])
 
     @cached_property
     def separable(self) -> bool:
         """Whether each kernel is a column times a row."""
-        return all(separate(matrix) is not None for matrix in self.kernels)
+        return all(separate(matrix) is not None for matrix in self.matrices)
 
 
-# Builders -----------------------------------------------------------------------------------------------
+# Building and converting --------------------------------------------------------------------------------
 
 
-def outer_product(column: ArrayLike, row: ArrayLike) -> Matrix:
+def outer_product(column: Sequence[int | float], row: Sequence[int | float]) -> Matrix:
     """Return the matrix whose entries are the products of a column and a row."""
-    product: Matrix = np.multiply.outer(np.asarray(column), np.asarray(row))
-    return product
+    return tuple(tuple(above * left for left in row) for above in column)
 
 
 def custom_filter(name: str, matrix: ArrayLike) -> Filter:
@@ -103,24 +124,37 @@ def custom_filter(name: str, matrix: ArrayLike) -> Filter:
     """
     return Filter(
         name=name,
-        kernels=(read_only_kernel(kernel_array(matrix)),),
+        matrices=(kernel_matrix(matrix),),
         summary="a kernel of your own",
         responds_to="whatever its coefficients select",
         source="typed",
     )
 
 
-def read_only_kernel(matrix: Matrix) -> Matrix:
-    """Return a read-only copy, of integers if all coefficients are whole."""
-    result = np.array(integers_if_exact(matrix), dtype=None if matrix.dtype.kind == "f" else np.int64)
-    result.flags.writeable = False
-    return result
+def whole_numbers_if_exact(rows: Sequence[Sequence[int | float]]) -> Matrix:
+    """Return the rows as integers if each coefficient is a whole number, however written; else as floats.
+
+    Examples
+    --------
+    >>> whole_numbers_if_exact([[1.0, 2]]), whole_numbers_if_exact([[0.5, 2]])
+    (((1, 2),), ((0.5, 2.0),))
+    """
+    if all(isinstance(tap, int) for row in rows for tap in row):
+        return tuple(map(tuple, rows))
+    floats = tuple(tuple(map(float, row)) for row in rows)
+    exact = all(tap.is_integer() and abs(tap) < 2**53 for row in floats for tap in row)
+    return tuple(tuple(map(int, row)) for row in floats) if exact else floats
+
+
+def matrix_array(matrix: Matrix) -> NDArray[Any]:
+    """Return a matrix as an array: int64 if it holds integers, else float64."""
+    return np.array(matrix, np.int64 if isinstance(matrix[0][0], int) else np.float64)
 
 
 # Properties of a kernel ---------------------------------------------------------------------------------
 
 
-def gain(matrix: ArrayLike) -> float:
+def gain(matrix: Sequence[Sequence[int | float]]) -> float:
     """Return the factor by which the kernel multiplies brightness.
 
     If the taps do not add up to zero, it is the factor for a flat area: the absolute value of their sum. If
@@ -133,16 +167,19 @@ def gain(matrix: ArrayLike) -> float:
     >>> gain([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]), gain([[0, -1, 0], [-1, 5, -1], [0, -1, 0]])
     (4.0, 1.0)
     """
-    taps = np.asarray(matrix, dtype=np.float64).ravel()
-    # Scaled by a power of two, which is exact: sums of the largest floats would overflow.
-    unit = 2.0 ** (math.frexp(float(np.abs(taps).max()))[1] - 1) if taps.any() else 1.0
-    taps = taps / unit
+    unit = _power_of_two(max(max(map(abs, row)) for row in matrix))
+    taps = [tap / unit for row in matrix for tap in row]  # sums of the largest floats would overflow
     total = abs(math.fsum(taps))
-    has_zero_sum = total <= ZERO_SUM_TOLERANCE * math.fsum(np.abs(taps))
-    return unit * (math.fsum(taps[taps > 0]) if has_zero_sum else total)
+    has_zero_sum = total <= ZERO_SUM_TOLERANCE * math.fsum(map(abs, taps))
+    return unit * (math.fsum(tap for tap in taps if tap > 0) if has_zero_sum else total)
 
 
-def separate(matrix: ArrayLike) -> tuple[Matrix, Matrix] | None:
+def _power_of_two(largest: float) -> float:
+    """Return the power of two just below the largest coefficient: scaling by it is exact."""
+    return math.ldexp(1, math.frexp(largest)[1] - 1)
+
+
+def separate(matrix: Sequence[Sequence[int | float]]) -> tuple[tuple[Any, ...], tuple[Any, ...]] | None:
     """Split a kernel of rank one into a column and a row whose outer product it is.
 
     Exact for integers. For floats, the absolute differences between products and taps add up to at most
@@ -150,35 +187,65 @@ def separate(matrix: ArrayLike) -> tuple[Matrix, Matrix] | None:
 
     Returns
     -------
-    (column, row) of 1-D arrays, or None if the rank is not one.
+    (column, row) of integers or of floats, as the matrix has; or None if the rank is not one.
 
     Examples
     --------
-    >>> column, row = separate([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
-    >>> column.tolist(), row.tolist()
-    ([1, 2, 1], [-1, 0, 1])
+    >>> separate([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+    ((1, 2, 1), (-1, 0, 1))
     """
-    taps = np.asarray(matrix)
-    if not taps.any():
+    widest = max(matrix, key=lambda row: max(map(abs, row)))
+    pivot = max(widest, key=abs)
+    position = widest.index(pivot)
+    if not pivot:
         return None
-    is_integer = taps.dtype.kind in "iu"
-    magnitudes = taps != 0 if is_integer else np.abs(taps)  # the smallest integer has no absolute value
-    pivot_row, pivot_column = np.unravel_index(np.argmax(magnitudes), taps.shape)
-    if is_integer:
-        row = taps[pivot_row] // np.gcd.reduce(taps[pivot_row])
-        row = -row if row.max() <= 0 else row
-        column = taps[:, pivot_column] // row[pivot_column]
-        exact = bool(np.array_equal(outer_product(column, row), taps))
+    if all(isinstance(tap, int) for row in matrix for tap in row):
+        divisor = math.gcd(*map(int, widest)) * (1 if max(widest) > 0 else -1)
+        row = tuple(tap // divisor for tap in widest)
+        column = tuple(line[position] // row[position] for line in matrix)
+        exact = outer_product(column, row) == tuple(map(tuple, matrix)) and max(row) < 2**63
         return (column, row) if exact else None
-    row = taps[pivot_row] / taps[pivot_row, pivot_column]
-    column = taps[:, pivot_column]
-    _, exponent = np.frexp(magnitudes.max())  # sums and differences of the largest taps would overflow
-    taps = np.ldexp(taps, -exponent)
-    error = np.abs(outer_product(np.ldexp(column, -exponent), row) - taps).sum()
-    return (column, row) if error <= 4 * np.finfo(np.float64).eps * np.abs(taps).sum() else None
+    unit = _power_of_two(abs(pivot))  # sums and differences of the largest coefficients would overflow
+    row = tuple(tap / pivot for tap in widest)
+    column = tuple(line[position] for line in matrix)
+    taps = [tap / unit for line in matrix for tap in line]
+    products = chain(*outer_product([tap / unit for tap in column], row))
+    error = math.fsum(map(abs, map(operator.sub, products, taps)))
+    return (column, row) if error <= 4 * sys.float_info.epsilon * math.fsum(map(abs, taps)) else None
 
 
-def kernel_array(value: ArrayLike, name: str = "kernel", *, axes: int = 2) -> Matrix:
+def kernel_matrix(value: ArrayLike, name: str = "kernel") -> Matrix:
+    """Check that a value is a kernel of two axes, as `kernel_array` does, and return its coefficients.
+
+    Lists of Python numbers, as typed kernels give them, are checked without numpy.
+
+    Examples
+    --------
+    >>> kernel_matrix([[1.0, 0, -1]])
+    ((1, 0, -1),)
+    """
+    rows = value if _is_matrix(value) else kernel_array(value, name).tolist()
+    return whole_numbers_if_exact(rows)
+
+
+def _is_matrix(value: object) -> TypeGuard[Sequence[Sequence[int | float]]]:
+    """Whether a value is a valid kernel of Python numbers; others, and errors, are left to numpy."""
+    return (
+        isinstance(value, list | tuple)
+        and len(value) > 0
+        and all(isinstance(row, list | tuple) and 0 < len(row) == len(value[0]) for row in value)
+        and len(value) * len(value[0]) <= MAX_TAPS
+        and all(_is_coefficient(tap) for row in value for tap in row)
+    )
+
+
+def _is_coefficient(tap: object) -> bool:
+    if type(tap) is int:
+        return -(2**63) <= tap < 2**63
+    return type(tap) is float and math.isfinite(tap)
+
+
+def kernel_array(value: ArrayLike, name: str = "kernel", *, axes: int = 2) -> NDArray[Any]:
     """Check that a value is a kernel: not empty, finite numbers, at most 1,048,576 taps.
 
     Parameters
@@ -205,6 +272,8 @@ def kernel_array(value: ArrayLike, name: str = "kernel", *, axes: int = 2) -> Ma
     >>> kernel_array([[1, 0, -1]]).dtype
     dtype('int64')
     """
+    from convcli.pictures.arrays import check_unmasked  # late: it imports numpy
+
     if isinstance(value, str):
         raise KernelError(
             f"{name} {value[:50]!r}", 'is text; use kernel("sobel-x") or parse_kernel("1 0 -1")'
@@ -247,7 +316,7 @@ def _is_nested_deeper(value: object, axes: int) -> bool:
     return isinstance(value, list | tuple)
 
 
-def integers_if_exact(taps: Matrix) -> Matrix:
+def integers_if_exact(taps: NDArray[Any]) -> NDArray[Any]:
     """Return the taps as int64 if each is a whole number, however it was written."""
-    exact = taps.dtype.kind == "f" and bool((taps % 1 == 0).all()) and bool((np.abs(taps) < 2**53).all())
+    exact = taps.dtype.kind == "f" and bool((taps % 1 == 0).all()) and bool((abs(taps) < 2**53).all())
     return taps.astype(np.int64) if exact else taps

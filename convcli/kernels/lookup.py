@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
-
-import numpy as np
+from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 from convcli.errors import FilterError, MatrixError, closest_spelling, suggestion
 from convcli.kernels.builders import CatalogEntry, Choice, Option, OptionValues
 from convcli.kernels.catalog import CATALOG
-from convcli.kernels.filter import Combination, Filter, Matrix, read_only_kernel
+from convcli.kernels.filter import Combination, Filter, whole_numbers_if_exact
 from convcli.pictures.text_matrices import parse_number
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["get_filter", "kernel"]
 
@@ -30,7 +33,7 @@ def get_filter(name: str, **options: float | str | None) -> Filter:
     Returns
     -------
     Filter
-        Its kernels are int64 if every coefficient is a whole number, else float64.
+        Its coefficients are integers if every one is a whole number, else floats.
 
     Raises
     ------
@@ -40,8 +43,8 @@ def get_filter(name: str, **options: float | str | None) -> Filter:
     Examples
     --------
     >>> import convcli
-    >>> convcli.get_filter("sobel-x").kernels[0].tolist()
-    [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
+    >>> convcli.get_filter("sobel-x").matrices
+    (((-1, 0, 1), (-2, 0, 2), (-1, 0, 1)),)
     >>> round(convcli.get_filter("gaussian:sigma=2").gain, 9)
     1.0
     """
@@ -64,7 +67,7 @@ def get_filter(name: str, **options: float | str | None) -> Filter:
     )
     built = Filter(
         name=f"{entry.name}:{text}" if text else entry.name,
-        kernels=tuple(read_only_kernel(matrix) for matrix in entry.build(all_values)),
+        matrices=tuple(map(whole_numbers_if_exact, entry.build(all_values))),
         summary=entry.summary,
         responds_to=entry.responds_to,
         source=entry.source,
@@ -100,7 +103,7 @@ def _with_choices(built: Filter, entry: CatalogEntry, words: dict[str, str]) -> 
     return built
 
 
-def kernel(name: str, **options: float | str | None) -> Matrix:
+def kernel(name: str, **options: float | str | None) -> NDArray[Any]:
     """Return the kernel of a named filter.
 
     Parameters
@@ -127,10 +130,10 @@ def kernel(name: str, **options: float | str | None) -> Matrix:
     [[1, 0, -1], [1, 0, -1], [1, 0, -1]]
     """
     built = get_filter(name, **options)
-    if len(built.kernels) > 1:
+    if len(built.matrices) > 1:
         raise FilterError(
             built.name,
-            f"combines {len(built.kernels)} kernels ({built.combination}); use get_filter and "
+            f"combines {len(built.matrices)} kernels ({built.combination}); use get_filter and "
             "apply_filter, or name a filter with one kernel",
         )
     return built.kernels[0]
@@ -206,7 +209,7 @@ def _validated(entry: CatalogEntry, key: str, value: float | str) -> float | str
             why = f"must be {_accepted_values(option)} ({option.description})"
             raise FilterError(f"{entry.name}:{key}={str(value)[:50]}", why)
         return word
-    if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
+    if not isinstance(value, Real) or isinstance(value, bool):
         raise FilterError(f"{entry.name}:{key}={value!r}", "is not a number")
     try:
         number: float = int(value) if option.integer and float(value) % 1 == 0 else float(value)

@@ -5,20 +5,30 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from convcli.errors import KernelError, MatrixError, describe_os_error
 from convcli.files.opening import open_input
-from convcli.kernels.filter import MAX_TAPS, Matrix, integers_if_exact, kernel_array
-from convcli.pictures.npy import read_npy
-from convcli.pictures.text_matrices import parse_integer, parse_matrix
+from convcli.kernels.filter import (
+    MAX_TAPS,
+    Matrix,
+    integers_if_exact,
+    kernel_array,
+    kernel_matrix,
+    matrix_array,
+)
+from convcli.pictures.text_matrices import parse_integer, parse_rows
 
-__all__ = ["KERNEL_FILES", "parse_kernel", "read_kernel"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["KERNEL_FILES", "parse_kernel", "parse_kernel_matrix", "read_kernel"]
 
 KERNEL_FILES = (".csv", ".txt", ".json", ".npy")  # file extensions
 TOO_LONG_MESSAGE = f"is too long for a kernel of at most {MAX_TAPS} coefficients"
 
 
-def parse_kernel(text: str, name: str = "kernel") -> Matrix:
+def parse_kernel(text: str, name: str = "kernel") -> NDArray[Any]:
     """Read a typed kernel.
 
     Rows are separated by ``;`` or newlines, numbers by spaces or commas; ``1/9`` is a fraction. Rows in
@@ -42,15 +52,26 @@ def parse_kernel(text: str, name: str = "kernel") -> Matrix:
     >>> convcli.parse_kernel("1/4, 1/2, 1/4").tolist()
     [[0.25, 0.5, 0.25]]
     """
+    return matrix_array(parse_kernel_matrix(text, name))
+
+
+def parse_kernel_matrix(text: str, name: str = "kernel") -> Matrix:
+    """Read a typed kernel as `parse_kernel` does, without numpy: return its coefficients.
+
+    Examples
+    --------
+    >>> parse_kernel_matrix("1 0 -1; 2 0 -2.0")
+    ((1, 0, -1), (2, 0, -2))
+    """
     if text.lstrip().startswith("["):
-        return _parse_json(text, name)
+        return kernel_matrix(_parse_json(text, name), name)
     try:
-        return integers_if_exact(kernel_array(parse_matrix(text, name, max_cells=MAX_TAPS), name))
+        return kernel_matrix(parse_rows(text, name, max_cells=MAX_TAPS), name)
     except MatrixError as error:
         raise KernelError(error.what, error.why) from None
 
 
-def read_kernel(path: str | os.PathLike[str], *, axes: int = 2) -> Matrix:
+def read_kernel(path: str | os.PathLike[str], *, axes: int = 2) -> NDArray[Any]:
     """Read a kernel from a file: rows in ``.csv`` or ``.txt``, ``.json``, ``.npy``.
 
     JSON holds the rows, ``[[1, 0, -1]]``, or an object with the rows under ``"kernel"``. With `axes` 4, JSON
@@ -66,6 +87,8 @@ def read_kernel(path: str | os.PathLike[str], *, axes: int = 2) -> Matrix:
     KernelError
         The file cannot be read, has another extension, or does not hold a kernel.
     """
+    from convcli.pictures.npy import read_npy  # late: it imports numpy
+
     name = os.fsdecode(path)
     file = Path(name)
     if not name:
@@ -83,7 +106,9 @@ def read_kernel(path: str | os.PathLike[str], *, axes: int = 2) -> Matrix:
         if len(content) > 64 * MAX_TAPS:
             raise KernelError(name, TOO_LONG_MESSAGE)
         text = content.decode("utf-8-sig")
-        return _parse_json(text, name, axes) if file.suffix.lower() == ".json" else parse_kernel(text, name)
+        if file.suffix.lower() == ".json":
+            return integers_if_exact(kernel_array(_parse_json(text, name), name, axes=axes))
+        return parse_kernel(text, name)
     except OSError as error:
         raise KernelError(name, describe_os_error(error)) from None
     except UnicodeDecodeError:
@@ -92,7 +117,8 @@ def read_kernel(path: str | os.PathLike[str], *, axes: int = 2) -> Matrix:
         raise KernelError(error.what, error.why) from None
 
 
-def _parse_json(text: str, name: str, axes: int = 2) -> Matrix:
+def _parse_json(text: str, name: str) -> Any:
+    """Return the rows that JSON holds, unchecked."""
     if text.count(",") > 2 * MAX_TAPS:  # the file may hold a little more than the taps
         raise KernelError(name, TOO_LONG_MESSAGE)
     try:
@@ -106,4 +132,4 @@ def _parse_json(text: str, name: str, axes: int = 2) -> Matrix:
         raise KernelError(name, 'has no "kernel"; write {"kernel": [[1, 0, -1]]}')
     if isinstance(rows, str):
         raise KernelError(name, f'has text as its kernel, {rows[:50]!r}; write {{"kernel": [[1, 0, -1]]}}')
-    return integers_if_exact(kernel_array(rows, name, axes=axes))
+    return rows

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +15,11 @@ from convcli.late_numpy import np
 from convcli.sizes.text import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
-__all__ = ["format_matrix", "parse_integer", "parse_matrix", "parse_number"]
+__all__ = ["format_matrix", "parse_integer", "parse_matrix", "parse_number", "parse_rows"]
 
 BLOCK_CHARACTERS = 1 << 16  # characters that are split into lines at once
 
@@ -32,6 +33,24 @@ _MIN_INT64, _MAX_INT64 = -(1 << 63), (1 << 63) - 1
 
 
 def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArray[Any]:
+    """Parse rows of numbers, as `parse_rows` does, into an array.
+
+    Returns
+    -------
+    2-D array
+        int64 if every number is written as an integer and fits, else float64.
+
+    Examples
+    --------
+    >>> parse_matrix("1 2; 3, -4", "example").tolist(), parse_matrix("1.0 1/2", "example").tolist()
+    ([[1, 2], [3, -4]], [[1.0, 0.5]])
+    """
+    rows = parse_rows(text, name, max_cells=max_cells)
+    all_integers = all(isinstance(value, int) for row in rows for value in row)
+    return np.array(rows, dtype=np.int64 if all_integers else np.float64)
+
+
+def parse_rows(text: str, name: str, *, max_cells: int | None = None) -> list[list[int | float]]:
     """Parse rows of numbers.
 
     Rows are separated by ``;`` or by newlines, but not by both; numbers by spaces, tabs or commas. ``1/9`` is
@@ -47,8 +66,8 @@ def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArr
 
     Returns
     -------
-    2-D array
-        int64 if every number is written as an integer and fits, else float64.
+    list of rows, all of one length
+        Numbers that are written as integers and fit in 64 bits are integers, the others floats.
 
     Raises
     ------
@@ -57,8 +76,8 @@ def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArr
 
     Examples
     --------
-    >>> parse_matrix("1 2; 3, -4", "example").tolist(), parse_matrix("1.0 1/2", "example").tolist()
-    ([[1, 2], [3, -4]], [[1.0, 0.5]])
+    >>> parse_rows("1 2; 1/2 -4", "example")
+    [[1, 2], [0.5, -4]]
     """
     rows: list[list[int | float]] = []
     max_parts = len(text) + 1  # the largest number of cells that the text can hold
@@ -80,8 +99,7 @@ def parse_matrix(text: str, name: str, *, max_cells: int | None = None) -> NDArr
         rows.append([_parse_cell(cell, number, column, name) for column, cell in enumerate(cells, 1)])
     if not rows:
         raise MatrixError(name, 'is empty; write rows such as "1 0 -1; 2 0 -2; 1 0 -1"')
-    all_integers = all(isinstance(value, int) for row in rows for value in row)
-    return np.array(rows, dtype=np.int64 if all_integers else np.float64)
+    return rows
 
 
 def _is_header(first_row: list[str], text: str) -> bool:
@@ -184,12 +202,12 @@ def parse_number(text: str, name: str) -> int | float:
     return number
 
 
-def format_matrix(matrix: NDArray[Any], separator: str = " ", *, aligned: bool = False) -> str:
+def format_matrix(matrix: Iterable[Iterable[Any]], separator: str = " ", *, aligned: bool = False) -> str:
     """Format a matrix as text, each number in the shortest form that reads back as the same value.
 
     Parameters
     ----------
-    matrix : array (H, W)
+    matrix : array (H, W), or rows of numbers
     separator : str
         Text between two numbers.
     aligned : bool
@@ -197,7 +215,7 @@ def format_matrix(matrix: NDArray[Any], separator: str = " ", *, aligned: bool =
 
     Examples
     --------
-    >>> print(format_matrix(np.array([[0, -30], [0.5, 1]]), aligned=True), end="")
+    >>> print(format_matrix([[0, -30], [0.5, 1]], aligned=True), end="")
       0 -30
     0.5   1
     """

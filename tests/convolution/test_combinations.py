@@ -57,7 +57,7 @@ def test_magnitudes_are_combined_pixel_by_pixel(dtype: type, family: str, norm: 
 
 
 def test_a_sum_takes_a_wider_integer_than_each_response() -> None:
-    kernels = tuple(np.array([[0, weight, 0]]) for weight in (100, -100, 28))
+    kernels = tuple(((0, weight, 0),) for weight in (100, -100, 28))
     weighted = Filter("three", kernels, "", "", "", combination=Combination.ABSOLUTE_SUM)
     image = np.full((2, 300), 255, np.uint8)
     found = apply_filter(image, weighted)

@@ -19,7 +19,7 @@ from convcli.convolution.engine import apply_filter
 from convcli.convolution.fused import filter_pixels
 from convcli.convolution.pooling import pool, pool_weighted
 from convcli.convolution.weighted import SampleWeights, averages, sample_weights
-from convcli.kernels.filter import Combination, custom_filter
+from convcli.kernels.filter import Combination, custom_filter, kernel_matrix
 from convcli.kernels.lookup import get_filter
 from tests.support.sampling import examples
 
@@ -238,7 +238,9 @@ def test_responses_are_combined_after_they_are_weighted(combination: Combination
     image = RANDOM.integers(0, 256, (6, 6), np.uint8)
     alpha = RANDOM.integers(1, 256, (6, 6), np.uint8)
     kernels = KERNELS["sharpen"], KERNELS["box"]
-    chosen = replace(custom_filter("k", kernels[0]), kernels=kernels, combination=combination)
+    chosen = replace(
+        custom_filter("k", kernels[0]), matrices=tuple(map(kernel_matrix, kernels)), combination=combination
+    )
     found = filter_pixels(image, chosen, "raw", weights=sample_weights(image, alpha)).pixels
     expected = join(*(weighted(image, alpha, kernel) for kernel in kernels))
     assert found == pytest.approx(expected, rel=3e-7)

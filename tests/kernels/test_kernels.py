@@ -248,19 +248,19 @@ def test_separable_says_whether_a_kernel_is_a_column_times_a_row(name: str, sepa
 @settings(max_examples=150, deadline=None)
 def test_a_product_of_whole_numbers_is_separated_exactly(column: Array, row: Array) -> None:
     matrix = np.outer(column, row)
-    factors = separate(matrix)
+    factors = separate(matrix.tolist())
     if not matrix.any():
         assert factors is None
     else:
         assert factors is not None
         assert np.outer(*factors).tolist() == matrix.tolist()
-        assert all(factor.dtype == np.int64 for factor in factors)
+        assert all(isinstance(tap, int) for factor in factors for tap in factor)
 
 
 def test_the_largest_taps_are_distinguished() -> None:
-    assert separate(np.full((3, 3), 1e308)) is not None
-    assert separate(np.full((3, 3), 1e308) * (1 - np.eye(3))) is None
-    assert separate(np.array([[1.7e308, 1.7e308], [1.7e308, -1.7e308]])) is None
+    assert separate([[1e308] * 3] * 3) is not None
+    assert separate([[0, 1e308, 1e308], [1e308, 0, 1e308], [1e308, 1e308, 0]]) is None
+    assert separate([[1.7e308, 1.7e308], [1.7e308, -1.7e308]]) is None
 
 
 @given(hnp.arrays(np.int64, st.tuples(st.integers(1, 4), st.integers(1, 4)), elements=st.integers(-3, 3)))
@@ -273,7 +273,7 @@ def test_a_kernel_is_separated_where_its_rank_is_one_and_only_there(matrix: Arra
         for k in range(matrix.shape[1])
         for m in range(k)
     ]
-    assert (separate(matrix) is not None) == (matrix.any() and not any(minors))
+    assert (separate(matrix.tolist()) is not None) == (matrix.any() and not any(minors))
 
 
 @given(
@@ -283,13 +283,13 @@ def test_a_kernel_is_separated_where_its_rank_is_one_and_only_there(matrix: Arra
 @settings(max_examples=100, deadline=None)
 def test_a_product_of_fractions_is_separated_within_four_roundings(column: Array, row: Array) -> None:
     matrix = np.outer(column, row)
-    factors = separate(matrix)
+    factors = separate(matrix.tolist())
     assert factors is not None
     assert (np.abs(np.outer(*factors) - matrix) <= 4 * 2.0**-52 * np.abs(matrix)).all()
 
 
 def test_a_tap_far_smaller_than_the_others_is_not_lost() -> None:
-    assert separate(np.array([[1, 0], [0, 1e-14]])) is None
+    assert separate([[1, 0], [0, 1e-14]]) is None
 
 
 # Signs ------------------------------------------------------------------------------------------------------
@@ -1115,5 +1115,5 @@ def test_a_saved_kernel_is_read_back(tmp_path_factory: pytest.TempPathFactory, m
 def test_taps_that_were_learned_have_the_gain_of_the_filter_that_they_are_near() -> None:
     """A sum of 2e-9 of their sizes is no sum: divided by it, everything would be saturated."""
     taps = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]) + 2e-9
-    assert gain(taps) == pytest.approx(4, rel=1e-6)
-    assert gain(np.array([[-1.0, 1.001]])) == pytest.approx(0.001)
+    assert gain(taps.tolist()) == pytest.approx(4, rel=1e-6)
+    assert gain([[-1.0, 1.001]]) == pytest.approx(0.001)

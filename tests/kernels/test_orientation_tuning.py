@@ -15,7 +15,7 @@ from convcli.convolution.engine import apply_filter
 from convcli.errors import KernelError
 from convcli.figures.plots import tuning_plot
 from convcli.kernels.catalog import CATALOG
-from convcli.kernels.filter import Filter, custom_filter
+from convcli.kernels.filter import Filter, custom_filter, kernel_matrix
 from convcli.kernels.lookup import get_filter
 from convcli.kernels.orientation_tuning import Stimulus, tuning_curves
 from tests.support.command_line import Runner, assert_failed, assert_refused, nothing_changes
@@ -98,7 +98,9 @@ def test_curves_computed_by_hand() -> None:
 @pytest.mark.parametrize("name", CATALOG)
 def test_turning_a_filter_turns_its_curve(name: str) -> None:
     one = get_filter(name)
-    quarter = Filter(name, tuple(np.rot90(taps) for taps in one.kernels), "", "", "", 1, one.combination)
+    quarter = Filter(
+        name, tuple(kernel_matrix(np.rot90(taps)) for taps in one.kernels), "", "", "", 1, one.combination
+    )
     for curve, turned in zip(tuning_curves(one), tuning_curves(quarter), strict=True):
         np.testing.assert_allclose(turned.responses, np.roll(curve.responses, 90), atol=1e-9 * one.gain)
         assert (turned.width, len(turned.preferred)) == (curve.width, len(curve.preferred))

@@ -6,7 +6,7 @@ from convcli.errors import KernelError
 from convcli.kernels.banks import Bank, filter_or_bank
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Filter, custom_filter
-from convcli.kernels.parsing import parse_kernel
+from convcli.kernels.parsing import parse_kernel_matrix
 from convcli.kernels.weights import WEIGHT_FILES, read_weights, split_weights
 
 __all__ = ["is_kernel_file", "parse_kernel_option"]
@@ -48,7 +48,7 @@ def parse_kernel_option(text: str, order: str | None) -> Filter | Bank:
         taps = read_weights(file, tensor, order=order)
         return filter_or_bank(tensor or Path(file).stem, taps)
     try:
-        return custom_filter("kernel", parse_kernel(text, "--kernel"))
+        return custom_filter("kernel", parse_kernel_matrix(text, "--kernel"))
     except KernelError:
         if is_kernel_file(text):
             raise KernelError("--kernel", f"{text} is a file; write it with an @: --kernel @{text}") from None

@@ -138,9 +138,9 @@ def strip_height(
 
 def _factors(taps: Array) -> list[tuple[Array, Array]]:
     """Return columns and rows whose outer products sum to the kernel; none if its rank is too high."""
-    pair = separate(taps)
+    pair = separate(taps.tolist())
     if pair is not None or taps.dtype.kind != "f":
-        return [pair] if pair else []
+        return [(np.array(pair[0], taps.dtype), np.array(pair[1], taps.dtype))] if pair else []
     total = l1_norm(taps)
     if total > np.finfo(np.float64).max / HEADROOM:  # intermediate sums could overflow
         return []
