@@ -13,7 +13,7 @@ import convcli
 from convcli import Picture
 from convcli.errors import ImageError
 from convcli.pictures.picture import without_channel_axis
-from convcli.pictures.raster import Raster
+from convcli.pictures.raster import Raster, allocate
 
 GRAY = np.arange(12, dtype=np.uint8).reshape(3, 4)
 RGBX = np.arange(48, dtype=np.uint8).reshape(3, 4, 4)
@@ -142,3 +142,22 @@ def test_whole_pictures_of_rasters_are_filtered() -> None:
     filtered = convcli.filter_picture(Picture(raster_of(RGBX, 3)), "sobel-x")
     expected = convcli.filter_picture(Picture(RGBX[..., :3].copy()), "sobel-x")
     assert filtered.pixels.tolist() == expected.pixels.tolist()
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20, (1 << 22) - 1, 1 << 22, (1 << 23) + 5])
+def test_memory_of_every_size_is_zero_and_can_be_written_to(size: int) -> None:
+    memory = memoryview(allocate(size))
+    assert memory.nbytes == size
+    assert not np.asarray(memory).any()
+    memory[-1] = 255
+    assert memory[-1] == 255
+
+
+def test_memory_that_is_not_there_is_a_memory_error() -> None:
+    with pytest.raises(MemoryError):
+        allocate(1 << 62)
+
+
+def test_large_rasters_can_be_pickled() -> None:
+    raster = Raster.empty(2048, 2048)
+    assert pickle.loads(pickle.dumps(raster)).shape == (2048, 2048)
