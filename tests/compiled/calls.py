@@ -1,0 +1,45 @@
+"""A valid call of each function of the compiled core that takes memory, for tests that damage the arguments."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["CALLS", "Call"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """Arguments of a function: positional ones, then those by name."""
+
+    positional: tuple[Any, ...]
+    named: Mapping[str, Any]
+
+    @property
+    def places(self) -> list[int | str]:
+        """Where the arguments stand: positions, then names."""
+        return [*range(len(self.positional)), *self.named]
+
+    def replaced(self, place: int | str, value: object) -> "Call":
+        """Return the call with another argument."""
+        if isinstance(place, str):
+            return Call(self.positional, {**self.named, place: value})
+        return Call((*self.positional[:place], value, *self.positional[place + 1 :]), self.named)
+
+    def argument(self, place: int | str) -> Any:
+        """Return an argument."""
+        return self.named[place] if isinstance(place, str) else self.positional[place]
+
+
+def _picture(*shape: int, dtype: Any = np.uint8) -> Any:
+    return np.random.default_rng(7).integers(0, 200, shape).astype(dtype)
+
+
+def _call(*positional: object, **named: object) -> Call:
+    return Call(positional, named)
+
+
+CALLS: Mapping[str, list[Call]] = {
+    "extremes": [_call(_picture(5, 7)), _call(_picture(4, 6, 3, dtype=np.uint16))],
+}
