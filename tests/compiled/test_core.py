@@ -173,7 +173,7 @@ def test_an_argument_that_does_not_fit_is_refused_and_nothing_else_is_written(
     for value in hostile_values(good.argument(place)):
         call, homes = copied(good)
         call = call.replaced(place, value)
-        with contextlib.suppress(REFUSED):
+        with contextlib.suppress(*REFUSED):
             function(*call.positional, **call.named)
         for home, start, end in homes:
             assert (home[:start] == 0xA5).all(), value
