@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from convcli.errors import KernelError
 from convcli.late_numpy import np
+from convcli.pictures.arrays import check_unmasked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -272,8 +273,6 @@ def kernel_array(value: ArrayLike, name: str = "kernel", *, axes: int = 2) -> ND
     >>> kernel_array([[1, 0, -1]]).dtype
     dtype('int64')
     """
-    from convcli.pictures.arrays import check_unmasked  # late: it imports numpy
-
     if isinstance(value, str):
         raise KernelError(
             f"{name} {value[:50]!r}", 'is text; use kernel("sobel-x") or parse_kernel("1 0 -1")'

@@ -1,19 +1,22 @@
 """Orientation tuning: how strongly a filter responds to an edge and to a bar at each angle."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from convcli.errors import KernelError
 from convcli.kernels.filter import Combination, Filter
+from convcli.late_numpy import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
 
 __all__ = ["Stimulus", "TuningCurve", "tuning_curves"]
-
-Array = NDArray[Any]
 
 MAX_TAP = 1e150
 ANGLES = 180  # one per degree
@@ -125,7 +128,7 @@ def tuning_curves(tuned: Filter) -> tuple[TuningCurve, TuningCurve]:
     >>> edge.preferred, edge.responses[[0, 90]].tolist()
     ((0.0,), [4.0, 0.0])
     """
-    size = max(max(matrix.shape) for matrix in tuned.kernels)
+    size = max(tuned.shape)
     grid = next((grid for largest, grid in POSITIONS_PER_PIXEL.items() if size <= largest), None)
     if grid is None:
         limit = max(POSITIONS_PER_PIXEL)

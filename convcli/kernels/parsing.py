@@ -17,6 +17,7 @@ from convcli.kernels.filter import (
     kernel_matrix,
     matrix_array,
 )
+from convcli.pictures.npy import read_npy
 from convcli.pictures.text_matrices import parse_integer, parse_rows
 
 if TYPE_CHECKING:
@@ -87,8 +88,6 @@ def read_kernel(path: str | os.PathLike[str], *, axes: int = 2) -> NDArray[Any]:
     KernelError
         The file cannot be read, has another extension, or does not hold a kernel.
     """
-    from convcli.pictures.npy import read_npy  # late: it imports numpy
-
     name = os.fsdecode(path)
     file = Path(name)
     if not name:

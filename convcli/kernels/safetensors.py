@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import prod
-from typing import Any, BinaryIO
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from convcli.errors import KernelError, SpecError
 from convcli.kernels.filter import MAX_TAPS
+from convcli.late_numpy import np
 from convcli.networks.models.state_dicts.safetensors import read_header
 from convcli.sizes.text import format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 __all__ = ["read_safetensors"]
 

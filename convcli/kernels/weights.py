@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import os
 import re
-import zipfile
-from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
-from typing import Any, BinaryIO
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from convcli.errors import KernelError, MatrixError, describe_os_error, parse_choice, suggestion
 from convcli.files.opening import open_input
 from convcli.kernels.filter import MAX_TAPS, kernel_array
 from convcli.kernels.parsing import KERNEL_FILES, read_kernel
-from convcli.kernels.safetensors import read_safetensors
+from convcli.late_numpy import np
 from convcli.pictures.npy import read_npy
 from convcli.sizes.text import format_size
 
-__all__ = ["WEIGHT_FILES", "AxisOrder", "read_weights", "split_weights"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-Array = NDArray[Any]
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+__all__ = ["WEIGHT_FILES", "AxisOrder", "read_weights", "split_weights"]
 
 
 class AxisOrder(StrEnum):
@@ -85,7 +85,10 @@ def read_weights(
     match = ARCHIVE_PATTERN.fullmatch(path)
     if match is None:
         return _to_hwio(read_kernel(path, axes=4), layout or AxisOrder.HWIO)
-    reader = _read_npz if path.lower().endswith(".npz") else read_safetensors
+    if path.lower().endswith(".npz"):
+        reader = _read_npz
+    else:
+        from convcli.kernels.safetensors import read_safetensors as reader  # late: most kernels are typed
     try:
         with open_input(path) as stream:
             name, values = reader(stream, path, partial(_select_tensor, path, tensor))
@@ -127,6 +130,8 @@ def _select_tensor(name: str, tensor: str | None, names: list[str]) -> str:
 
 
 def _read_npz(stream: BinaryIO, name: str, select: Callable[[list[str]], str]) -> tuple[str, Array]:
+    import zipfile  # late, too
+
     try:
         with zipfile.ZipFile(stream) as archive:
             members = [
