@@ -18,3 +18,29 @@ def use_instruction_set(name: str) -> None:
 
 def extremes(image: Buffer) -> tuple[int, int]:
     """Return the smallest and the largest value of a uint8 or uint16 image that is not empty."""
+
+def pool(
+    source: Buffer,
+    out: Buffer,
+    *,
+    mode: str,
+    rows: tuple[int, int, int],
+    columns: tuple[int, int, int],
+    start: int = 0,
+    stop: int = -1,
+) -> None:
+    """Write the largest values or the means of windows.
+
+    `mode` is ``max`` or ``avg``; `rows` and `columns` are window, stride and padding at the start of each
+    axis. Each window must hold a pixel of the image; padding counts in none. Rows from `start` to before
+    `stop` of `out` are written; without `stop`, all that follow.
+
+    `source` holds integers, float32 or float64; its pixels lie one behind the other, at any distance. `out`
+    has the dtype and the channels of `source`, or is float64 for exact means of integers; its pixels are
+    contiguous. A maximum is that of `numpy.maximum`, and of equal values, 0.0 and -0.0, the first one: down
+    the columns, then along the row. Means of integers are rounded half to even, or exact sums are divided
+    once, in float64; a sum that does not fit into 64 bits wraps around. Floats are summed in float64, in the
+    same order.
+
+    Raises ValueError for all else, and MemoryError if the sums of a row do not fit into memory.
+    """

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import Any
+from math import prod
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
+from convcli.compiled.engine import is_compiled
+from convcli.convolution.algorithms.pooling import (
+    average_strip,
+    neutral,
+    pool_strip,
+    rows_read,
+    sums_type,
+    window_counts,
+)
 from convcli.convolution.buffers import BufferPool
 from convcli.convolution.weighted import SampleWeights, as_axes
-from convcli.errors import ImageError, parse_choice
+from convcli.errors import parse_choice
+from convcli.late_numpy import np
 from convcli.parallel import WorkQueue, parallel_for, thread_count
 from convcli.pictures.arrays import fill_array, image_array
+from convcli.pictures.raster import Raster
 from convcli.sizes.axes import pooling_axes
 from convcli.sizes.per_axis import Padding, Pair
 from convcli.sizes.windowed import Axis
 
-__all__ = ["PoolMode", "pool", "pool_weighted", "window_counts"]
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
-STRIP_BYTES = 1 << 21  # size of one strip of pixels
+__all__ = ["PoolMode", "pool", "pool_raster", "pool_weighted"]
+
+STRIP_BYTES = 1 << 21  # size of one strip of pixels, in numpy
+PART_BYTES = 1 << 20  # of the image that one call of the core reads
 
 
 class PoolMode(StrEnum):
@@ -96,157 +107,119 @@ def pool(
         (pixels.shape[0], pixels.shape[1]), size, stride=stride, padding=padding, ceil=ceil
     )
     shape = (rows.output, columns.output, *pixels.shape[2:])
-    sums = pixels.dtype if mode == PoolMode.MAX else _sums_type(pixels, rows, columns)
+    sums = pixels.dtype if mode == PoolMode.MAX else sums_type(pixels, rows, columns)
     exact = mode == PoolMode.AVG and pixels.dtype.kind != "f" and not rounded
-    strip = max(1, STRIP_BYTES // (pixels[0].size * sums.itemsize * rows.stride))
-
-    counts = (window_counts(rows), window_counts(columns)) if mode == PoolMode.AVG else None
 
     def make(result: NDArray[Any]) -> None:
-        def work(starts: WorkQueue) -> None:
-            with BufferPool.borrow() as buffers, np.errstate(over="ignore", invalid="ignore"):  # inf - inf
-                for start in starts:
-                    target = result[start : start + strip]
-                    if counts is None:
-                        _pool_strip(pixels, rows, columns, start, target, np.maximum, buffers)
-                    else:
-                        _average_strip(pixels, rows, columns, start, target, sums, counts, buffers)
-
-        parts = range(0, rows.output, strip)
-        parallel_for(parts, work, thread_count(jobs, len(parts), math.prod(shape)))
+        if is_compiled():
+            _pool_compiled(_readable(pixels).data, result.data, mode, rows, columns, jobs)
+        else:
+            _pool_in_strips(pixels, result, mode, rows, columns, sums, jobs)
 
     return fill_array(make, shape, np.dtype(float) if exact else pixels.dtype, out, source=pixels)
 
 
-def _sums_type(pixels: NDArray[Any], rows: Axis, columns: Axis) -> np.dtype[Any]:
-    """Return the narrowest type that holds twice the sum of any window; float64 for floats."""
-    if pixels.dtype.kind == "f":
-        return np.dtype(np.float64)
-    twice = 2 * min(rows.window, rows.side) * min(columns.window, columns.side)
-    limits = np.iinfo(pixels.dtype)
-    for dtype in (np.int16, np.int32, np.int64):
-        if twice * max(-int(limits.min), int(limits.max)) <= np.iinfo(dtype).max:
-            return np.dtype(dtype)
-    largest = max(-int(pixels.min()), int(pixels.max()))
-    if twice * largest > np.iinfo(np.int64).max:
-        raise ImageError(f"value {largest}", "the sum of a window could overflow int64; use a float image")
-    return np.dtype(np.int64)
-
-
-def _average_strip(
+def _pool_in_strips(
     pixels: NDArray[Any],
+    result: NDArray[Any],
+    mode: PoolMode,
     rows: Axis,
     columns: Axis,
-    start: int,
-    target: NDArray[Any],
-    dtype: np.dtype[Any],
-    axis_counts: tuple[NDArray[np.int64], NDArray[np.int64]],
-    buffers: BufferPool,
+    sums: np.dtype[Any],
+    jobs: int | None,
 ) -> None:
-    sums = buffers.array("sums", target.shape, dtype)
-    _pool_strip(pixels, rows, columns, start, sums, np.add, buffers)
-    down, across = axis_counts[0][start : start + len(target)], axis_counts[1]
-    if down.min() == down.max() and across.min() == across.max():
-        counts: Any = down[0] * across[0]  # dividing by a scalar is faster
-    else:
-        counts = np.multiply.outer(down, across).reshape(*target.shape[:2], *[1] * (target.ndim - 2))
-    if target.dtype.kind == "f":
-        np.divide(sums, counts, out=target, casting="same_kind")
-    elif dtype == np.int64:
-        np.copyto(target, _round_half_even(sums, counts), casting="unsafe")
-    else:
-        # A float that resolves steps of 1/(2 count) puts the quotient on the right side of a half.
-        quotients = buffers.array(
-            "quotients", sums.shape, np.dtype(np.float32 if dtype == np.int16 else float)
-        )
-        np.copyto(quotients, sums)
-        np.divide(quotients, quotients.dtype.type(counts), out=quotients)
-        np.copyto(target, np.rint(quotients, out=quotients), casting="unsafe")
+    """Pool with numpy."""
+    strip = max(1, STRIP_BYTES // (pixels[0].size * sums.itemsize * rows.stride))
+    counts = (window_counts(rows), window_counts(columns)) if mode == PoolMode.AVG else None
+
+    def work(starts: WorkQueue) -> None:
+        with BufferPool.borrow() as buffers, np.errstate(over="ignore", invalid="ignore"):  # inf - inf
+            for start in starts:
+                target = result[start : start + strip]
+                if counts is None:
+                    pool_strip(pixels, rows, columns, start, target, np.maximum, buffers)
+                else:
+                    average_strip(pixels, rows, columns, start, target, sums, counts, buffers)
+
+    parts = range(0, rows.output, strip)
+    parallel_for(parts, work, thread_count(jobs, len(parts), result.size))
 
 
-def _round_half_even(sums: NDArray[Any], counts: NDArray[Any]) -> NDArray[Any]:
-    quotient, rest = np.divmod(sums, counts)
-    up = (2 * rest > counts) | ((2 * rest == counts) & (quotient % 2 == 1))
-    rounded: NDArray[Any] = quotient + up
-    return rounded
+def _readable(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return an image as the core reads it: the channels of a pixel are contiguous, pixels in order."""
+    row, pixel, *channel = pixels.strides
+    item = pixels.itemsize
+    size = item * prod(pixels.shape[2:])
+    is_near = size <= pixel <= 4 * size and pixel % item == row % item == 0 and channel in ([], [item])
+    return pixels if is_near and pixels.flags.aligned else np.ascontiguousarray(pixels)
 
 
-def window_counts(axis: Axis) -> NDArray[np.int64]:
-    """Return how many pixels each window holds, without padding."""
-    counts = np.zeros(axis.output, np.int64)
-    for outputs, _ in axis.taps():
-        counts[outputs] += 1
-    return counts
-
-
-def _pool_strip(
-    pixels: NDArray[Any],
-    rows: Axis,
-    columns: Axis,
-    start: int,
-    target: NDArray[Any],
-    operation: np.ufunc,
-    buffers: BufferPool,
+def pool_raster(
+    raster: Raster,
     *,
-    top: int = 0,
-) -> None:
-    """Combine the pixels of each window, first vertically, then horizontally; padding is left out.
+    mode: PoolMode,
+    size: Pair,
+    stride: Pair | None = None,
+    padding: Padding = 0,
+    ceil: bool = False,
+    jobs: int | None = None,
+) -> Raster | None:
+    """Pool a raster as `pool` does an array; means are rounded.
 
-    `pixels` begins at row `top` of the image, and `target` at row `start` of the result.
+    Returns
+    -------
+    Raster or None
+        With as many samples per pixel as the input; None if the core is not compiled: then `pool` does it.
+
+    Raises
+    ------
+    SizeError, UsageError
+        As `pool` does.
+
+    Examples
+    --------
+    >>> raster = Raster.packed(bytes([1, 3, 2, 1, 2, 9, 1, 2]), 2, 4)
+    >>> pooled = pool_raster(raster, mode=PoolMode.AVG, size=2)
+    >>> pooled is None or pooled.samples.tolist() == [[4, 2]]
+    True
     """
-    read = _rows_read(rows, start, len(target))
-    source = pixels[read.start - top : read.stop - top]
-    if source.dtype != target.dtype:
-        wide = buffers.array("wide", source.shape, target.dtype)
-        np.copyto(wide, source, casting="unsafe")
-        source = wide
-    between = buffers.array("between", (len(target), *source.shape[1:]), target.dtype)
-    taps = [
-        (outputs, slice(inputs.start - read.start, inputs.stop - read.start, inputs.step))
-        for outputs, inputs in _taps_within(rows, start, start + len(target))
-    ]
-    _reduce(source, taps, between, operation)
-    across = list(columns.taps())
-    for channel in np.ndindex(source.shape[2:]):  # numpy is slow on a short last axis
-        _reduce(between[:, :, *channel].T, across, target[:, :, *channel].T, operation)
+    if not is_compiled():
+        return None
+    samples = raster.samples.shape or ()
+    rows, columns = pooling_axes(samples[:2], size, stride=stride, padding=padding, ceil=ceil)
+    result = Raster.empty(rows.output, columns.output, *samples[2:], depth=raster.depth)
+    _pool_compiled(raster.samples, result.samples, mode, rows, columns, jobs)
+    return result._replace(channels=raster.channels)
 
 
-def _rows_read(rows: Axis, start: int, count: int) -> slice:
-    """Return the rows of the image that `count` rows of the result read, starting with row `start`."""
-    down = [inputs for _, inputs in _taps_within(rows, start, start + count)]
-    return slice(min(inputs.start for inputs in down), max(inputs.stop for inputs in down))
-
-
-def _taps_within(axis: Axis, first: int, stop: int) -> Iterator[tuple[slice, slice]]:
-    """Yield the taps that reach the outputs from `first` to before `stop`, counted from `first`."""
-    for outputs, inputs in axis.taps():
-        low, high = max(outputs.start, first), min(outputs.stop, stop)
-        if low < high:
-            begin = inputs.start + (low - outputs.start) * axis.stride
-            end = begin + (high - 1 - low) * axis.stride + 1
-            yield slice(low - first, high - first), slice(begin, end, axis.stride)
-
-
-def _reduce(
-    source: NDArray[Any], taps: Sequence[tuple[slice, slice]], target: NDArray[Any], operation: np.ufunc
+def _pool_compiled(
+    source: memoryview, out: memoryview, mode: PoolMode, rows: Axis, columns: Axis, jobs: int | None
 ) -> None:
-    """Combine, into each row of the target, the source rows that its taps read."""
-    reads_all_outputs = all(outputs == slice(0, len(target)) for outputs, _ in taps)
-    if reads_all_outputs and len(taps) > 1:
-        (_, first), (_, second), *taps = taps
-        operation(source[first], source[second], out=target)
-    elif reads_all_outputs:
-        target[...], taps = source[taps[0][1]], ()
+    """Pool with the compiled core: means of integers are rounded unless `out` is float64."""
+    from convcli.compiled import core  # late: it may not be installed
+
+    down, across = _core_window(rows), _core_window(columns)
+    window, stride, _ = down
+    row_bytes = prod((source.shape or ())[1:]) * source.itemsize
+    if mode == PoolMode.AVG and source.format not in ("f", "d"):
+        # Sums of columns follow the window down the image, but each part begins with all rows of a window.
+        part = max(1, PART_BYTES // (row_bytes * stride), 2 * window // stride)
     else:
-        target[...] = _neutral(operation, target.dtype)
-    for outputs, inputs in taps:
-        operation(target[outputs], source[inputs], out=target[outputs])
+        part = max(1, PART_BYTES // (row_bytes * max(window, stride)))
+
+    def work(starts: WorkQueue) -> None:
+        for start in starts:
+            stop = min(start + part, rows.output)
+            core.pool(source, out, mode=mode, rows=down, columns=across, start=start, stop=stop)
+
+    parts = range(0, rows.output, part)
+    parallel_for(parts, work, thread_count(jobs, len(parts), prod(out.shape or ())))
 
 
-def _neutral(operation: np.ufunc, dtype: np.dtype[Any]) -> Any:
-    if operation is np.add:
-        return -0.0 if dtype.kind == "f" else 0  # 0.0 would make -0.0 positive, in strips at a border alone
-    return -math.inf if dtype.kind == "f" else np.iinfo(dtype).min
+def _core_window(axis: Axis) -> tuple[int, int, int]:
+    """Return window, stride and padding without their excess, which may exceed any integer of the core."""
+    whole = axis.side + axis.before
+    return min(axis.window, whole), min(axis.stride, whole), axis.before
 
 
 def pool_weighted(
@@ -307,20 +280,20 @@ def _weighted_strip(
     buffers: BufferPool,
 ) -> NDArray[Any]:
     """Return the rows of the result from `start` on, given what they are if all pixels count in full."""
-    read = _rows_read(axes[0], start, len(plain))
+    read = rows_read(axes[0], start, len(plain))
     pixels, shares, full = image[read], weights.array[read], weights.full
     if (shares == full).all():
         return plain
 
     def pooled(source: NDArray[Any], operation: np.ufunc, dtype: Any) -> NDArray[Any]:
         target = np.empty((*plain.shape[:2], *source.shape[2:]), dtype)
-        _pool_strip(source, *axes, start, target, operation, buffers, top=read.start)
+        pool_strip(source, *axes, start, target, operation, buffers, top=read.start)
         return as_axes(target, plain)
 
     is_missing = pooled((shares != full).view(np.uint8), np.maximum, np.uint8) > 0
     is_seen = pooled((shares > 0).view(np.uint8), np.maximum, np.uint8) > 0
     if mode == PoolMode.MAX:
-        seen = np.where(as_axes(shares > 0, pixels), pixels, _neutral(np.maximum, pixels.dtype))
+        seen = np.where(as_axes(shares > 0, pixels), pixels, neutral(np.maximum, pixels.dtype))
         weighted = pooled(seen.astype(pixels.dtype, copy=False), np.maximum, pixels.dtype)
     else:
         exact = all(array.dtype in (np.uint8, np.uint16) for array in (pixels, shares))

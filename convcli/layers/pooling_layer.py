@@ -7,7 +7,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike
 
-from convcli.convolution.pooling import PoolMode, pool, window_counts
+from convcli.convolution.algorithms.pooling import window_counts
+from convcli.convolution.pooling import PoolMode, pool
 from convcli.errors import SizeError, parse_choice
 from convcli.layers.checks import INPUT_AXES, OUTPUT_AXES, Array, check_activations, labeled_shape
 from convcli.sizes.axes import pooling_axes

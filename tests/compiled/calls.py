@@ -40,6 +40,16 @@ def _call(*positional: object, **named: object) -> Call:
     return Call(positional, named)
 
 
+def _pooling(source: Any, out: Any, mode: str, rows: tuple[int, ...], columns: tuple[int, ...]) -> Call:
+    return _call(source, out, mode=mode, rows=rows, columns=columns, start=0, stop=len(out))
+
+
 CALLS: Mapping[str, list[Call]] = {
     "extremes": [_call(_picture(5, 7)), _call(_picture(4, 6, 3, dtype=np.uint16))],
+    "pool": [
+        _pooling(_picture(6, 8, 3), np.zeros((3, 4, 3), np.uint8), "max", (2, 2, 0), (2, 2, 0)),
+        _pooling(_picture(9, 8, dtype=np.uint16), np.zeros((4, 5), np.uint16), "avg", (5, 2, 1), (3, 2, 1)),
+        _pooling(_picture(7, 5, dtype=np.int32), np.zeros((7, 5)), "avg", (7, 1, 3), (3, 1, 1)),
+        _pooling(_picture(4, 4, 2, dtype=float), np.zeros((1, 2, 2)), "max", (3, 9, 0), (4, 2, 2)),
+    ],
 }

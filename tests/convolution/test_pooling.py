@@ -1,6 +1,7 @@
 """Pooling against PyTorch's golden arrays, loops over windows, and types at their extremes."""
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from convcli.convolution import pooling
 from convcli.convolution.pooling import PoolMode, pool
 from convcli.errors import ImageError, SizeError, UsageError
 from tests.support import oracles as reference
+from tests.support.engines import Engine, instruction_sets, use_engine, use_instruction_set
 from tests.support.sampling import examples
 
 Array = NDArray[Any]
@@ -25,6 +27,17 @@ with np.load(Path(__file__).parents[1] / "data" / "pooling.npz") as archive:
     GOLDEN = {key: archive[key] for key in archive}
 CASES = sorted({key.partition("_")[0] for key in GOLDEN})
 INTEGERS = [np.dtype(f"{kind}{size}") for kind in "ui" for size in (1, 2, 4, 8)]
+
+
+@pytest.fixture(scope="module", params=[Engine.NUMPY, *instruction_sets()], autouse=True)
+def computed_by(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run every test with numpy, and with the core on each instruction set."""
+    if request.param == Engine.NUMPY:
+        with use_engine(Engine.NUMPY):
+            yield
+    else:
+        with use_engine(Engine.COMPILED), use_instruction_set(request.param):
+            yield
 
 
 def golden_options(case: str) -> dict[str, Any]:
@@ -66,7 +79,9 @@ def test_strips_and_threads_never_change_a_bit(data: st.DataObject) -> None:
     options["rounded"] = data.draw(st.booleans())
     whole = pool(image, mode=mode, jobs=1, **options)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(pooling, "STRIP_BYTES", data.draw(st.integers(1, 300)))
+        size = data.draw(st.integers(1, 300))
+        patched.setattr(pooling, "STRIP_BYTES", size)
+        patched.setattr(pooling, "PART_BYTES", size)
         patched.setattr(parallel, "MIN_OUTPUTS_PER_THREAD", 1)
         out = np.empty_like(whole)
         assert pool(image, mode=mode, jobs=data.draw(st.sampled_from([1, 3])), out=out, **options) is out
@@ -76,6 +91,7 @@ def test_strips_and_threads_never_change_a_bit(data: st.DataObject) -> None:
 @pytest.mark.parametrize("strip_bytes", [1, 20, 300])
 def test_negative_zeros_stay_so_in_every_strip(strip_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pooling, "STRIP_BYTES", strip_bytes)
+    monkeypatch.setattr(pooling, "PART_BYTES", strip_bytes)
     image = np.full((4, 1), -0.0, np.float32)
     pooled = pool(image, mode="avg", size=(2, 1), stride=1, padding=((0, 1), (0, 0)))
     assert np.signbit(pooled).tolist() == [[True]] * 4

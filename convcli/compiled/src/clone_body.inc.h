@@ -1,8 +1,11 @@
 /* All loops, for the instruction set that the including file has selected. */
 #include "extremes.inc.h"
+#include "pool.inc.h"
+#include "pool_halves.inc.h"
 
 const struct clone CLONE(clone) = {
     .name = CLONE_NAME,
     .extremes_u8 = CLONE(extremes_u8),
     .extremes_u16 = CLONE(extremes_u16),
+    .pool = &CLONE(pool_loops),
 };

@@ -6,6 +6,8 @@
 #ifndef CONVCLI_CLONES_H
 #define CONVCLI_CLONES_H
 
+#include "pool.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +15,7 @@ struct clone {
     const char *name;
     void (*extremes_u8)(const uint8_t *values, ptrdiff_t count, int *lowest, int *highest);
     void (*extremes_u16)(const uint16_t *values, ptrdiff_t count, int *lowest, int *highest);
+    const struct pool_loops *pool;
 };
 
 #if defined(__GNUC__) && defined(__x86_64__)

@@ -5,5 +5,6 @@
 #include "images.h"
 
 PyObject *core_extremes(PyObject *module, PyObject *image);
+PyObject *core_pool(PyObject *module, PyObject *arguments, PyObject *names);
 
 #endif
