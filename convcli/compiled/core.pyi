@@ -16,8 +16,11 @@ def instruction_set() -> str:
 def use_instruction_set(name: str) -> None:
     """Select one of `instruction_sets`, for tests. Raises ValueError for any other."""
 
-def extremes(image: Buffer) -> tuple[int, int]:
-    """Return the smallest and the largest value of a uint8 or uint16 image that is not empty."""
+def extremes(image: Buffer, channels: int = ..., /) -> tuple[int, int]:
+    """Return the smallest and the largest value of a uint8 or uint16 image that is not empty.
+
+    Only the first `channels` of each pixel count (default: all).
+    """
 
 def pool(
     source: Buffer,

@@ -11,9 +11,10 @@ Source: H. Knutsson and C.-F. Westin, Normalized and differential convolution, C
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, assert_never
 
 from convcli.convolution.algorithms.steps import l1_norm
@@ -25,7 +26,7 @@ from convcli.convolution.planning import (
     plan_convolution,
 )
 from convcli.convolution.strips import run_convolution
-from convcli.kernels.filter import Combination
+from convcli.kernels.filter import Combination, Matrix
 from convcli.late_numpy import np
 
 if TYPE_CHECKING:
@@ -84,15 +85,19 @@ class SampleWeights(NamedTuple):
     nan_if_empty: bool
 
 
-def averages(kernels: Sequence[Array]) -> bool:
+def averages(kernels: Iterable[Matrix | Array]) -> bool:
     """Whether the coefficients of every kernel have a sum that is not zero, so that a flat area stays flat.
 
     Examples
     --------
-    >>> averages([np.ones((3, 3))]), averages([np.array([[-1, 0, 1]])])
+    >>> averages([np.ones((3, 3))]), averages([((-1, 0, 1),)])
     (True, False)
     """
-    return all(abs(float(taps.sum())) > ZERO_SUM * l1_norm(taps) for taps in kernels)
+    for kernel in kernels:
+        taps = list(chain(*kernel)) if isinstance(kernel, tuple) else kernel.ravel().tolist()
+        if abs(sum(taps)) <= ZERO_SUM * sum(map(abs, taps)):
+            return False
+    return True
 
 
 def sample_weights(pixels: Array, alpha: Array | None, *, ignore_nan: bool = False) -> SampleWeights | None:

@@ -202,7 +202,7 @@ def explain(
     if selected == Channels.EACH:
         files.check_channels(input_name(image), picture.pixels.shape[2:])
     mapping = mapping or (SignedMapping.ABS if picture.kind == PictureKind.PIXELS else SignedMapping.RAW)
-    window_options = window.for_channels(selected, picture.pixels)._asdict()
+    window_options = window.for_channels(selected, picture.shape)._asdict()
     try:
         pixels = select_channels(picture.pixels, selected)
         weights = rendering.weights(pixels, picture.alpha, filter_.kernels)

@@ -4,7 +4,7 @@
 
 #include "images.h"
 
-PyObject *core_extremes(PyObject *module, PyObject *image);
+PyObject *core_extremes(PyObject *module, PyObject *arguments);
 PyObject *core_pool(PyObject *module, PyObject *arguments, PyObject *names);
 
 #endif

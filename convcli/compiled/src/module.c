@@ -57,7 +57,7 @@ static PyMethodDef methods[] = {
     {"instruction_sets", core_instruction_sets, METH_NOARGS, NULL},
     {"instruction_set", core_instruction_set, METH_NOARGS, NULL},
     {"use_instruction_set", core_use_instruction_set, METH_O, NULL},
-    {"extremes", core_extremes, METH_O, NULL},
+    {"extremes", core_extremes, METH_VARARGS, NULL},
     {"pool", (PyCFunction)(void (*)(void))core_pool, METH_VARARGS | METH_KEYWORDS, NULL},
     {NULL, NULL, 0, NULL},
 };

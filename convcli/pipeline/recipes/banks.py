@@ -216,7 +216,7 @@ def _filter_volume(
 ) -> Array:
     """Sum the products over all channels of the picture, or filter the selected one."""
     if bank.depth == 1:
-        window = window.for_channels(channels, pixels)
+        window = window.for_channels(channels, pixels.shape)
         pixels = select_channels(pixels, channels)
     depth = pixels.shape[2] if pixels.ndim == 3 else 1
     if bank.taps.ndim == 4 and bank.depth != depth == bank.taps.shape[1]:

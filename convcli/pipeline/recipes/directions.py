@@ -61,7 +61,7 @@ def _draw_direction(
     if pixels.ndim == 3:
         pixels = pixels[..., 0]
     weights = rendering.weights(pixels, picture.alpha, filter_.kernels)
-    keywords = window.for_channels(channels, picture.pixels)._asdict()
+    keywords = window.for_channels(channels, picture.shape)._asdict()
     gradients = gradient(pixels, filter_, weights=weights, **keywords)
     magnitudes = gradients.magnitudes
     full, largest = color_limit(magnitudes), measure(magnitudes).highest or 0

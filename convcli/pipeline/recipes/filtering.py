@@ -5,20 +5,23 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.convolution.engine import apply_filter
 from convcli.convolution.fused import filter_pixels
-from convcli.convolution.planning import ConvolutionSettings, plan_convolution
-from convcli.convolution.rendering import Adjustment, SignedMapping, adjust
+from convcli.convolution.planning import ConvolutionSettings, Plan, plan_convolution
+from convcli.convolution.raster_filtering import filter_raster
+from convcli.convolution.rendering import Adjustment, Losses, SignedMapping, adjust
+from convcli.convolution.statistics import Statistics
 from convcli.convolution.weighted import AlphaMode, weighting_bytes
 from convcli.errors import KernelError, UsageError
 from convcli.kernels.filter import Filter
 from convcli.late_numpy import np
-from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.channels import select_channels
 from convcli.pictures.picture import Picture
+from convcli.pictures.raster import Raster
 from convcli.pipeline.recipes.notes import PixelNotes
+from convcli.pipeline.recipes.rasters import center_raster, pixel_range, select_raster
 from convcli.pipeline.recipes.recipe import InputKind, Recipe, Result, Work
 from convcli.pipeline.recipes.rendering import Rendering, check_no_depthwise, result_record
 from convcli.pipeline.recipes.window import SlidingWindow, result_pixels
@@ -92,8 +95,7 @@ def _estimate(
     selected = rendering.selected(picture)
     mapping = rendering.mapping(as_numbers)
     itemsize = 1 if picture.is_numeric else picture.itemsize
-    height, width = filter_.kernels[0].shape
-    pixels, channels = result_pixels((height, width), window, selected.size), selected.size[2]
+    pixels, channels = result_pixels(filter_.shape, window, selected.size), selected.size[2]
     values = pixels * channels
     adjustment = Adjustment(scale, rendering.biases[0], None, rendering.relu)
     if values < SMALL_RESULT:  # a bound takes less time than a plan
@@ -111,7 +113,7 @@ def _estimate(
         itemsize = bounded.result_dtype(planned.plan.dtype).itemsize
     value_bytes = _strip_bytes(adjustment, mapping, planned.plan.dtype.itemsize)
     extra = planned.working_bytes(value_bytes) + rendering.selection_bytes(picture)
-    if rendering.may_weigh(picture, filter_.kernels):
+    if rendering.may_weigh(picture, filter_.matrices):
         is_widened = mapping == SignedMapping.RAW and planned.plan.dtype.kind == "i"
         itemsize = 8 if is_widened else itemsize
         extra += weighting_bytes(planned, channels if picture.is_numeric else max(1, channels - 1))
@@ -137,27 +139,13 @@ def _filter_picture(
     as_numbers: bool,
 ) -> Result:
     """Select the channels, convolve, scale, and turn the result into pixels unless `as_numbers`."""
-    pixels = select_channels(picture.pixels, rendering.channels)
     mapping = rendering.mapping(as_numbers)
-    # A note on numbers says by which factor they fit.
-    measured = measured or (mapping != SignedMapping.RAW and picture.pixels.dtype not in PIXEL_DTYPES)
-    filtered = filter_pixels(
-        pixels,
-        filter_,
-        mapping,
-        scale=scale,
-        bias=rendering.biases[0],
-        relu=rendering.relu,
-        depth=picture.depth,
-        with_statistics=measured,
-        weights=rendering.weights(pixels, picture.alpha, filter_.kernels),
-        **window.for_channels(rendering.channels, picture.pixels)._asdict(),
-    )
-    values_record: dict[str, object] = {"saturated": filtered.saturated}
+    filtered = _filtered(filter_, window, rendering, scale, mapping, measured, picture)
+    values_record: dict[str, object] = {"saturated": filtered.losses.saturated}
     if filtered.statistics is not None:
-        shape_in, shape_out = picture.pixels.shape, filtered.pixels.shape
         values_record = (
-            result_record(shape_in, shape_out, filtered.dtype, filtered.statistics) | values_record
+            result_record(picture.shape, filtered.pixels.shape, filtered.dtype, filtered.statistics)
+            | values_record
         )
     is_amplified = scale == 1 and not rendering.biases[0] and filter_.gain > 1
     notes, on_saturation = PixelNotes.of(
@@ -171,10 +159,10 @@ def _filter_picture(
         has_bias=bool(rendering.biases[0]),
         is_amplified=is_amplified,
     )
-    alpha = _alpha_of_result(filter_, window, rendering, scale, picture.alpha)
+    alpha = _alpha_of_result(filter_, window, rendering, scale, picture)
     result = picture.with_pixels(filtered.pixels, alpha)
-    result = replace(result, notes=(*result.notes, *notes))
-    matrices = [matrix.tolist() for matrix in filter_.kernels]
+    result = result.changed(notes=(*result.notes, *notes))
+    matrices = [list(map(list, matrix)) for matrix in filter_.matrices]
     record = {
         "filter": filter_.name,
         "kernel": matrices[0] if len(matrices) == 1 else matrices,
@@ -182,17 +170,80 @@ def _filter_picture(
         **window.record(),
         **values_record,
         "plan": str(filtered.plan),
-        **rendering.missing_record(picture.alpha, filter_.kernels, filtered.losses),
+        **rendering.missing_record(picture, filter_.matrices, filtered.losses),
     }
     return Result(result, record, result.notes, is_amplified=is_amplified, is_saturation_noted=on_saturation)
 
 
+class _Filtered(NamedTuple):
+    """Pixels of a result, how many of them do not show their value, and what is known about the values."""
+
+    pixels: NDArray[Any] | Raster
+    losses: Losses
+    statistics: Statistics | None
+    dtype: str
+    plan: Plan
+
+
+def _filtered(
+    filter_: Filter,
+    window: SlidingWindow,
+    rendering: Rendering,
+    scale: float,
+    mapping: SignedMapping,
+    measured: bool,
+    picture: Picture,
+) -> _Filtered:
+    """Filter a raster in the compiled core if it can, otherwise arrays."""
+    keywords: dict[str, Any] = {
+        "scale": scale,
+        "bias": rendering.biases[0],
+        "relu": rendering.relu,
+        "depth": picture.depth,
+        # A note on numbers says by which factor they fit.
+        "with_statistics": measured or (mapping != SignedMapping.RAW and picture.is_numeric),
+        **window.for_channels(rendering.channels, picture.shape)._asdict(),
+    }
+    if mapping != SignedMapping.RAW and not _is_weighted(rendering, filter_, picture):
+        raster = select_raster(picture, rendering.channels)
+        filtered_raster = None if raster is None else filter_raster(raster, filter_, mapping, **keywords)
+        if filtered_raster is not None:
+            return _Filtered(*filtered_raster)
+    pixels = select_channels(picture.pixels, rendering.channels)
+    weights = rendering.weights(pixels, picture.alpha, filter_.kernels)
+    filtered = filter_pixels(pixels, filter_, mapping, weights=weights, **keywords)
+    return _Filtered(
+        filtered.pixels, filtered.losses, filtered.statistics, str(filtered.dtype), filtered.plan
+    )
+
+
+def _is_weighted(rendering: Rendering, filter_: Filter, picture: Picture) -> bool:
+    """Whether pixels may count by their alpha; fully opaque ones count in full."""
+    if not picture.has_alpha or rendering.alpha_mode(filter_.matrices) == AlphaMode.STRAIGHT:
+        return False
+    alpha = picture.alpha_raster
+    return alpha is None or pixel_range(alpha)[0] < 2**alpha.depth - 1
+
+
 def _alpha_of_result(
-    filter_: Filter, window: SlidingWindow, rendering: Rendering, scale: float, alpha: NDArray[Any] | None
-) -> NDArray[Any] | None:
+    filter_: Filter, window: SlidingWindow, rendering: Rendering, scale: float, picture: Picture
+) -> NDArray[Any] | Raster | None:
     """Return alpha where the windows are centered; or filtered, scaled, absolute, rounded and saturated."""
-    if alpha is None or rendering.alpha != AlphaMode.FILTER:
-        return window.sample(alpha, filter_.kernels[0].shape)
+    raster = picture.alpha_raster
+    if rendering.alpha != AlphaMode.FILTER:
+        if raster is not None:
+            return center_raster(raster, window, filter_.shape)
+        return window.sample(picture.alpha, filter_.shape)
+    if raster is not None:
+        keywords = window.with_constant_border(2**raster.depth - 1)._asdict()
+        filtered_raster = filter_raster(
+            raster, filter_, SignedMapping.ABS, scale=scale, depth=raster.depth, **keywords
+        )
+        if filtered_raster is not None:
+            return filtered_raster.raster
+    alpha = picture.alpha
+    if alpha is None:
+        return None
     opaque = int(np.iinfo(alpha.dtype).max) if alpha.dtype.kind == "u" else 1
     keywords = window.with_constant_border(opaque)._asdict()
     if opaque in (255, 65535):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.convolution.rendering import Losses, SignedMapping
 from convcli.convolution.statistics import Statistics, measure
 from convcli.convolution.weighted import NanMode
 from convcli.late_numpy import np
-from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.picture import Picture
+from convcli.pictures.raster import Raster
+from convcli.pipeline.recipes.rasters import pixel_range
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +38,7 @@ class PixelNotes(NamedTuple):
     def of(
         cls,
         picture: Picture,
-        pixels: NDArray[Any],
+        pixels: NDArray[Any] | Raster,
         losses: Losses,
         statistics: Statistics | None,
         mapping: SignedMapping,
@@ -52,7 +54,7 @@ class PixelNotes(NamedTuple):
         ----------
         picture : Picture
             The input.
-        pixels : array
+        pixels : array or raster
             The result: uint8 or uint16 pixels, or numbers, on which there are no notes.
         losses : Losses
             Of rendering the result.
@@ -73,9 +75,9 @@ class PixelNotes(NamedTuple):
         if losses.nan:
             hint = "; --nan ignore leaves NaN out of the windows" if nan_mode == NanMode.KEEP else ""
             notes.append(f"{losses.nan} NaN {'was' if losses.nan == 1 else 'were'} written as 0{hint}")
-        white = int(np.iinfo(pixels.dtype).max)
-        has_pixels = picture.pixels.dtype in PIXEL_DTYPES
-        if has_pixels and pixels.size < MIN_PIXELS:
+        white, size = _white(pixels), prod(pixels.shape)
+        has_pixels = not picture.is_numeric
+        if has_pixels and size < MIN_PIXELS:
             return cls(tuple(notes))
         # Cutting off negative values is what clip is for.
         saturated = losses.above + (0 if mapping == SignedMapping.CLIP else losses.below)
@@ -83,15 +85,15 @@ class PixelNotes(NamedTuple):
         ways = "--signed stretch"
         if not has_bias:
             ways += f" or {f'--scale {fitting}' if fitting else 'another --scale'}"
-        is_saturated = saturated > MOST_SATURATED * pixels.size
+        is_saturated = saturated > MOST_SATURATED * size
         if is_saturated:
             helps = f"{ways} shows them"
             if is_amplified and has_pixels:
                 helps = "--scale gain divides by the gain of the filter"
-            share = saturated / pixels.size
+            share = saturated / size
             notes.append(f"{share * 100:.0f} % of the pixels saturate; {helps}, -o x.npy keeps the numbers")
         elif mapping != SignedMapping.STRETCH and (
-            _loses_contrast(picture.pixels, pixels)
+            _loses_contrast(picture.raster or picture.pixels, pixels)
             if has_pixels
             else _shows_nothing(picture.pixels, pixels, statistics, mapping)
         ):
@@ -118,16 +120,18 @@ def _largest_scale(
     return f"{rounded:.0f}" if rounded >= 1 else f"{rounded:.1g}"
 
 
-def _loses_contrast(pixels_in: NDArray[Any], pixels: NDArray[Any]) -> bool:
+def _loses_contrast(pixels_in: NDArray[Any] | Raster, pixels: NDArray[Any] | Raster) -> bool:
     """Whether the result of a picture with contrast has hardly any, but some; an empty one is natural."""
-    some = pixels[:: max(1, len(pixels) // SAMPLED_ROWS)]  # enough to know that a result has contrast
-    if _range(some) >= LEAST_RANGE:
+    if _range(pixels, SAMPLED_ROWS) >= LEAST_RANGE:  # enough to know that a result has contrast
         return False
     return 0 < _range(pixels) < LEAST_RANGE and _range(pixels_in) >= MIN_INPUT_RANGE
 
 
 def _shows_nothing(
-    numbers: NDArray[Any], pixels: NDArray[Any], statistics: Statistics | None, mapping: SignedMapping
+    numbers: NDArray[Any],
+    pixels: NDArray[Any] | Raster,
+    statistics: Statistics | None,
+    mapping: SignedMapping,
 ) -> bool:
     """Whether values that differ by more than rounding errors become pixels that hardly do."""
     if statistics is None or statistics.lowest is None or statistics.highest is None:
@@ -139,10 +143,16 @@ def _shows_nothing(
     rounding = np.finfo(numbers.dtype if numbers.dtype.kind == "f" else np.float32).eps * ROUNDING_FACTOR
     if statistics.highest - lowest <= rounding * max(-(span.lowest or 0), span.highest or 0):
         return False
-    lows, highs = np.quantile(pixels, [[0, OUTLIERS / 2, OUTLIERS], [1 - OUTLIERS, 1 - OUTLIERS / 2, 1]])
-    return bool((highs - lows).min() < LEAST_RANGE * np.iinfo(pixels.dtype).max)
+    levels = pixels.array() if isinstance(pixels, Raster) else pixels
+    lows, highs = np.quantile(levels, [[0, OUTLIERS / 2, OUTLIERS], [1 - OUTLIERS, 1 - OUTLIERS / 2, 1]])
+    return bool((highs - lows).min() < LEAST_RANGE * _white(pixels))
 
 
-def _range(pixels: NDArray[Any]) -> float:
-    """Return the share of their range that pixels use."""
-    return float((int(pixels.max()) - int(pixels.min())) / int(np.iinfo(pixels.dtype).max))
+def _white(pixels: NDArray[Any] | Raster) -> int:
+    return int(2 ** (pixels.depth if isinstance(pixels, Raster) else 8 * pixels.itemsize) - 1)
+
+
+def _range(pixels: NDArray[Any] | Raster, rows: int | None = None) -> float:
+    """Return the share of their range that pixels use, or about so many rows of them."""
+    lowest, highest = pixel_range(pixels, rows)
+    return (highest - lowest) / _white(pixels)

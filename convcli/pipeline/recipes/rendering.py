@@ -10,6 +10,7 @@ from convcli.convolution.rendering import Losses, SignedMapping, render_counted
 from convcli.convolution.statistics import Statistics, measure
 from convcli.convolution.weighted import AlphaMode, NanMode, SampleWeights, averages, sample_weights
 from convcli.errors import UsageError
+from convcli.kernels.filter import Matrix
 from convcli.late_numpy import np
 from convcli.pictures.channels import Channels
 from convcli.pictures.picture import Picture
@@ -63,24 +64,24 @@ class Rendering(NamedTuple):
         is_weighted = alpha is not None and self.alpha_mode(kernels) != AlphaMode.STRAIGHT
         return sample_weights(pixels, alpha if is_weighted else None, ignore_nan=self.nan == NanMode.IGNORE)
 
-    def may_weigh(self, picture: InputKind, kernels: Sequence[NDArray[Any]]) -> bool:
+    def may_weigh(self, picture: InputKind, kernels: Sequence[Matrix | NDArray[Any]]) -> bool:
         """Whether pixels of such a picture may have weights for these kernels."""
         if picture.is_numeric:
             return self.nan == NanMode.IGNORE
         return picture.may_have_alpha and self.alpha_mode(kernels) != AlphaMode.STRAIGHT
 
-    def alpha_mode(self, kernels: Sequence[NDArray[Any]]) -> AlphaMode:
+    def alpha_mode(self, kernels: Sequence[Matrix | NDArray[Any]]) -> AlphaMode:
         """Return what alpha does for these kernels: unless it is filtered, it weights only averages."""
         if self.alpha == AlphaMode.WEIGHTED and not averages(kernels):
             return AlphaMode.STRAIGHT
         return self.alpha
 
     def missing_record(
-        self, alpha: NDArray[Any] | None, kernels: Sequence[NDArray[Any]], losses: Losses
+        self, picture: Picture, kernels: Sequence[Matrix | NDArray[Any]], losses: Losses
     ) -> dict[str, object]:
         """Return, of a picture that has them, what alpha did, and how many NaN were written as 0."""
         record: dict[str, object] = {}
-        if alpha is not None:
+        if picture.has_alpha:
             record["alpha"] = self.alpha_mode(kernels)
         return record | ({"nan": losses.nan} if losses.nan else {})
 
@@ -92,7 +93,7 @@ class Rendering(NamedTuple):
             values = np.maximum(values, 0)
         mapping = self.mapping(as_numbers)
         rendered, statistics = render_counted(values, mapping, depth=picture.depth), measure(values)
-        record = result_record(picture.pixels.shape, values.shape, values.dtype, statistics)
+        record = result_record(picture.shape, values.shape, values.dtype, statistics)
         losses = rendered.losses
         record |= {"saturated": losses.saturated} | ({"nan": losses.nan} if losses.nan else {})
         notes = PixelNotes.of(
@@ -118,7 +119,7 @@ def check_no_depthwise(name: str, channels: Channels) -> None:
 
 
 def result_record(
-    shape_in: Sequence[int], shape_out: Sequence[int], dtype: np.dtype[Any], statistics: Statistics
+    shape_in: Sequence[int], shape_out: Sequence[int], dtype: np.dtype[Any] | str, statistics: Statistics
 ) -> dict[str, object]:
     """Return the sizes and the statistics of a result, under the keys of ``--json``."""
     return {

@@ -27,12 +27,12 @@ class SlidingWindow(NamedTuple):
     flip: bool
     jobs: int | None
 
-    def for_channels(self, channels: Channels, pixels: NDArray[Any]) -> SlidingWindow:
+    def for_channels(self, channels: Channels, shape: tuple[int, ...]) -> SlidingWindow:
         """Return it for the selected channels: a constant border is per channel, so the sum has their sum."""
         border = parse_border(self.border)
-        if channels != Channels.SUM or border.kind != BorderKind.CONSTANT or pixels.ndim == 2:
+        if channels != Channels.SUM or border.kind != BorderKind.CONSTANT or len(shape) == 2:
             return self
-        return self._replace(border=str(Border(border.kind, border.value * pixels.shape[2])))
+        return self._replace(border=str(Border(border.kind, border.value * shape[2])))
 
     def with_constant_border(self, value: float) -> SlidingWindow:
         """Return it with another value for a border of a constant value; other borders stay."""
