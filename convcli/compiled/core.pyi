@@ -47,3 +47,26 @@ def pool(
 
     Raises ValueError for all else, and MemoryError if the sums of a row do not fit into memory.
     """
+
+def png_filtered(
+    pixels: Buffer, channels: int, alpha: Buffer | None, start: int, stop: int, types: int
+) -> bytes:
+    """Return rows as PNG stores them: the filter type of each, then its filtered bytes.
+
+    The pixels are uint8 or uint16, the first `channels` of each count; alpha is one more channel, of the same
+    size and dtype, and together there are at most 4. `types` has a bit for each filter type from which each
+    row may choose the one with the smallest sum of absolute values. Raises ValueError for anything else, and
+    for rows `start` to `stop` that are not in the picture.
+    """
+
+def png_strip(
+    pixels: Buffer, channels: int, alpha: Buffer | None, start: int, stop: int, last: bool
+) -> tuple[bytes, int]:
+    """Return such rows as a part of a deflate stream, and the Adler-32 checksum of their filtered bytes.
+
+    Filter types are chosen by the entropy of a sample of the bytes, for some rows at once. The only matches
+    are runs of equal bytes. The part ends the stream if it is the `last`, otherwise it ends at a whole byte.
+    """
+
+def entropy(data: Buffer) -> float:
+    """Return about how many bits an ideal code of single bytes takes for bytes, less than 2 GiB of them."""

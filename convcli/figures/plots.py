@@ -12,7 +12,7 @@ from convcli.drawing.colors import BLACK, BLUE, RED, WHITE, diverging_colors
 from convcli.drawing.fonts import font
 from convcli.kernels.orientation_tuning import TuningCurve
 from convcli.learning.results import TrainingStep, filter_matrices
-from convcli.pictures.formats.png_writer import encode_png
+from convcli.pictures.formats.png.writer import encode_png
 
 __all__ = ["learning_curve", "tuning_plot"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convcli.pictures.formats.png_writer import encode_png
+from convcli.pictures.formats.png.writer import encode_png
 
 __all__ = ["iterm2_picture", "kitty_picture", "sixel_picture"]
 

@@ -21,10 +21,13 @@ from convcli import convolve as convolved
 from convcli import kernel as kernel_named
 from convcli import read_image, render
 from convcli.errors import UsageError
-from convcli.pictures.formats import png_writer as png
-from convcli.pictures.formats.png_writer import encode_png
+from convcli.pictures.formats.png import compression, numpy_rows, writer
+from convcli.pictures.formats.png.compression import ZlibCompressor
+from convcli.pictures.formats.png.writer import encode_png
 from tests.support.command_line import SAMPLES
 from tests.support.sampling import examples
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 Array = NDArray[Any]
 SIDES = st.integers(1, 20)
@@ -126,16 +129,18 @@ def test_every_way_strip_and_block_is_read_back(
     block: int,
     window: int,
 ) -> None:
-    monkeypatch.setattr(png, "_fast_method", lambda _: png._Method(types, strategy, level))
-    monkeypatch.setattr(png, "STRIP_BYTES", strip)
-    monkeypatch.setattr(png, "BLOCK_BYTES", block)
-    monkeypatch.setattr(png, "WINDOW", window)
+    monkeypatch.setattr(writer, "fast_compressor", lambda rows: ZlibCompressor(rows, types, strategy, level))
+    monkeypatch.setattr(writer, "STRIP_BYTES", strip)
+    monkeypatch.setattr(compression, "BLOCK_BYTES", block)
+    monkeypatch.setattr(compression, "WINDOW", window)
     pixels, types_found = decoded(file(image, jobs=2))
     assert np.array_equal(pixels, image.reshape(*image.shape[:2], -1))
     assert types_found <= set(types)
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(
+    max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(image=IMAGES, level=st.none() | st.integers(0, 9))
 def test_every_level_is_read_back(image: Array, level: int | None) -> None:
     pixels, _ = decoded(file(image, level=level))
@@ -175,7 +180,7 @@ def test_paeth_is_the_specification_s_for_all_neighbors() -> None:
     a, b, c = (channel.astype(int) for channel in (left, above, corner))
     distances = abs(np.stack([b - c, a - c, a + b - 2 * c]))
     expected = np.choose(distances.argmin(axis=0), [a, b, c])
-    assert np.array_equal(png._paeth(left, above, corner), expected)
+    assert np.array_equal(numpy_rows._paeth(left, above, corner), expected)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -217,14 +222,20 @@ def usual_size(image: Array) -> int:
     return len(zlib.compress(rows.tobytes(), 6))
 
 
+def searches(image: Array) -> bool:
+    """Return whether the encoder searches for matches in an image, whichever engine runs."""
+    compressor = compression.fast_compressor(writer._rows(image, None))
+    return isinstance(compressor, ZlibCompressor) and compressor.strategy != zlib.Z_RLE
+
+
 def test_a_drawing_is_not_left_to_runs() -> None:
-    assert png._fast_method(png._Rows(drawing(), None)).strategy != zlib.Z_RLE
+    assert searches(drawing())
     assert len(file(drawing())) < 1.02 * usual_size(drawing())
 
 
 def test_a_photograph_is_left_to_runs() -> None:
     edges = photograph()
-    assert png._fast_method(png._Rows(edges[..., None], None)).strategy == zlib.Z_RLE
+    assert not searches(edges)
     assert len(file(edges)) < usual_size(edges)
 
 
@@ -232,7 +243,7 @@ def test_the_whole_picture_is_looked_at() -> None:
     edges = photograph()
     mixed = np.tile(drawing()[:, :512, 0], (8, 1))
     mixed[: len(edges)] = edges
-    assert png._fast_method(png._Rows(mixed[..., None], None)).strategy != zlib.Z_RLE
+    assert searches(mixed)
 
 
 def by_pillow(image: Array, **options: Any) -> int:
@@ -259,7 +270,7 @@ def test_levels_grow_smaller() -> None:
 
 def test_checksums_of_parts_are_joined() -> None:
     first, second = bytes(range(256)) * 300, b"\xff" * 70_001
-    joined = png._combined_checksum(zlib.adler32(first), zlib.adler32(second), len(second))
+    joined = writer._combined_checksum(zlib.adler32(first), zlib.adler32(second), len(second))
     assert joined == zlib.adler32(first + second)
 
 
@@ -279,7 +290,7 @@ def test_memory_holds_the_compressed_parts_and_a_block_for_each_thread() -> None
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < sum(map(len, parts)) + 2 * 12 * png.BLOCK_BYTES
+    assert peak < sum(map(len, parts)) + 2 * 12 * compression.BLOCK_BYTES
 
 
 @pytest.mark.skipif(shutil.which("pngcheck") is None, reason="pngcheck is not installed")

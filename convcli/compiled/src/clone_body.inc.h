@@ -2,10 +2,12 @@
 #include "extremes.inc.h"
 #include "pool.inc.h"
 #include "pool_halves.inc.h"
+#include "png_loops.inc.h"
 
 const struct clone CLONE(clone) = {
     .name = CLONE_NAME,
     .extremes_u8 = CLONE(extremes_u8),
     .extremes_u16 = CLONE(extremes_u16),
     .pool = &CLONE(pool_loops),
+    .png = &CLONE(png_loops),
 };

@@ -6,6 +6,7 @@
 #ifndef CONVCLI_CLONES_H
 #define CONVCLI_CLONES_H
 
+#include "png_loops.h"
 #include "pool.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@ struct clone {
     void (*extremes_u8)(const uint8_t *values, ptrdiff_t count, int *lowest, int *highest);
     void (*extremes_u16)(const uint16_t *values, ptrdiff_t count, int *lowest, int *highest);
     const struct pool_loops *pool;
+    const struct png_loops *png;
 };
 
 #if defined(__GNUC__) && defined(__x86_64__)

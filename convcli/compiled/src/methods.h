@@ -6,5 +6,8 @@
 
 PyObject *core_extremes(PyObject *module, PyObject *arguments);
 PyObject *core_pool(PyObject *module, PyObject *arguments, PyObject *names);
+PyObject *core_entropy(PyObject *module, PyObject *bytes);
+PyObject *core_png_filtered(PyObject *module, PyObject *arguments);
+PyObject *core_png_strip(PyObject *module, PyObject *arguments);
 
 #endif

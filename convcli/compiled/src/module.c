@@ -59,6 +59,9 @@ static PyMethodDef methods[] = {
     {"use_instruction_set", core_use_instruction_set, METH_O, NULL},
     {"extremes", core_extremes, METH_VARARGS, NULL},
     {"pool", (PyCFunction)(void (*)(void))core_pool, METH_VARARGS | METH_KEYWORDS, NULL},
+    {"entropy", core_entropy, METH_O, NULL},
+    {"png_filtered", core_png_filtered, METH_VARARGS, NULL},
+    {"png_strip", core_png_strip, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

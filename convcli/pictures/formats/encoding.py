@@ -15,7 +15,7 @@ from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.formats.format_checks import holds_profile, pillow_numbers, tiff_beyond_pillow
 from convcli.pictures.formats.gif_writer import encode_gif
 from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat
-from convcli.pictures.formats.png_writer import encode_png
+from convcli.pictures.formats.png.writer import encode_png
 from convcli.pictures.npy import npy_header
 from convcli.pictures.picture import Picture, without_channel_axis
 from convcli.pictures.text_matrices import format_matrix
@@ -50,8 +50,8 @@ def encode(
         picture = without_channel_axis(picture)
     if file_format == OutputFormat.PNG:
         return encode_png(
-            picture.pixels,
-            alpha=picture.alpha,
+            picture.raster or picture.pixels,
+            alpha=picture.alpha_raster or picture.alpha,
             profile=picture.profile,
             resolution=_resolution_for(picture, file_format),
             level=png_level,

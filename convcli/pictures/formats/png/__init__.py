@@ -1,0 +1,1 @@
+"""PNG files: filtering and compressing on all CPU cores."""
