@@ -14,16 +14,18 @@ import pytest
 from numpy.typing import NDArray
 
 import convcli
+from convcli.compiled.engine import engine_name
 from tests.benchmarks import __main__ as program
 from tests.benchmarks import batches, commands, peers
 from tests.benchmarks.batches import BatchCase, batch_commands, run_batch_case
 from tests.benchmarks.cases import CASES, dense_kernel
 from tests.benchmarks.commands import FILE_CASES, Command, FileCase, measured, recognised, run_file_case
+from tests.benchmarks.contenders import by_numpy, in_one_thread
 from tests.benchmarks.contest import Agreement, Bound, Case, Contender, Figure, Row, Verdict, judged
 from tests.benchmarks.measuring import Timing, alternate, run_case
 from tests.benchmarks.peers import Machine
 from tests.benchmarks.photographs import Subject, photograph, sides_of
-from tests.benchmarks.tables import Report, json_of, markdown_of, text_of
+from tests.benchmarks.tables import Report, json_of, markdown_of, targets_of, text_of
 
 Array = NDArray[Any]
 Out = pytest.CaptureFixture[str]
@@ -160,13 +162,17 @@ def wanted_of(case: Case) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("name", "package", "figures"),
     [
-        ("sobel-x, gray", "cv2", {"cv2.filter2D": 0.8, "cv2.Sobel": 1.2}),
-        ("scharr-x, gray", "cv2", {"cv2.filter2D": 0.8, "cv2.Scharr": 1.2}),
-        ("sobel magnitude, gray", "cv2", {"cv2.Sobel twice + magnitude": 0.7}),
-        ("gaussian sigma 5, gray", "cv2", {"cv2.filter2D": 0.5}),
+        ("sobel-x, gray", "cv2", {"cv2.filter2D": 0.5, "cv2.Sobel": 0.8}),
+        ("sobel-x, gray, 1 thread", "cv2", {"cv2.filter2D": 0.5, "cv2.Sobel": 0.8}),
+        ("scharr-x, RGB", "cv2", {"cv2.filter2D": 0.5, "cv2.Scharr": 0.8}),
+        ("sobel magnitude, gray", "cv2", {"cv2.Sobel twice + magnitude": 0.3}),
+        ("sobel magnitude, gray", "pyvips", {"pyvips sobel": 0.9}),
+        ("gaussian sigma 5, gray", "cv2", {"cv2.filter2D": 0.4}),
         ("gaussian sigma 5, gray", "scipy.ndimage", {"scipy gaussian_filter": 0.3}),
-        ("dense integer 5x5, gray", "cv2", {"cv2.filter2D": 1.2}),
-        ("dense float 31x31, gray", "cv2", {"cv2.filter2D": 1.0}),
+        ("gaussian sigma 2 to 8 bits, RGB", "cv2", {"cv2.GaussianBlur": 1.2}),
+        ("dense integer 5x5, gray", "cv2", {"cv2.filter2D": 0.5}),
+        ("dense float 31x31, gray", "cv2", {"cv2.filter2D": 0.9}),
+        ("mean pool 2/2, RGB, 1 thread", "cv2", {"cv2.resize INTER_AREA": 1.2}),
         ("max pool 2/2, gray", "torch", {"torch max_pool2d uint8": 0.5}),
         ("sobel-x, gray", "PIL.Image", {"Pillow ImageFilter.Kernel": 0.5}),
     ],
@@ -432,6 +438,43 @@ def test_the_markdown_table_has_a_line_a_case() -> None:
     ]
     names = list(REPORT.sizes[0].nanoseconds)
     assert f"| megapixels | {' | '.join(f'{name}, ns per pixel' for name in names)} |" in lines
+
+
+def test_the_table_of_targets_says_by_how_much_one_is_missed() -> None:
+    assert targets_of(REPORT).splitlines()[2:7] == [
+        "| sobel-x, gray | cv2.filter2D | 0.79 | 0.80 | met |",
+        "| sobel-x, gray | cv2.Sobel | 1.54 | 1.20 | missed by 28% |",
+        "| file to file, 12 MP gray PNG | ImageMagick Sobel:> | 0.08 | 0.50 | met |",
+        "| bytes of our file to those of vips |  | 1.02 | 1.00 | missed by 2% |",
+        "",
+    ]
+
+
+def test_both_engines_take_part_and_peers_have_one_thread_where_we_have() -> None:
+    names = {case.name: case for case in CASES}
+    pixels = photograph(Subject.GREY, 64, 64)
+    assert [one.name for one in names["sobel-x, gray"].build(pixels)][:2] == ["convcli", "convcli by numpy"]
+    threads: list[int] = []
+    cv2 = peers.library("cv2")
+    if cv2 is None:
+        pytest.skip("cv2 is not installed")
+    before = cv2.getNumThreads()
+    alone = in_one_thread(Contender("peer", lambda: threads.append(cv2.getNumThreads())))
+    alone.run()
+    assert (threads, cv2.getNumThreads()) == ([1], before)
+
+
+def test_ours_by_numpy_runs_without_the_core() -> None:
+    assert by_numpy(engine_name).run() == "numpy"
+
+
+@pytest.mark.parametrize(("input", "output"), [("in.jpg", "out.jpg"), ("in.jpg", "out.png")])
+def test_jpeg_files_are_read_and_written(input: str, output: str) -> None:
+    case = FileCase(Subject.RGB, (60, 80), "80x60", None, input, output)
+    (ours,), _ = run_file_case(case, rounds=0, commands=[commands.COMMANDS[0]])
+    assert ours.verdict.equal
+    assert ours.note.startswith("convcli: sqrt(gx2 + gy2) rounded")
+    assert ours.case == f"file to file, 80x60 RGB JPEG{' to PNG' if output == 'out.png' else ''}"
 
 
 def test_the_json_answer_is_complete() -> None:

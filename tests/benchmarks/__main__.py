@@ -11,6 +11,7 @@ from fnmatch import fnmatch
 from functools import partial
 from typing import TypeVar
 
+from convcli.compiled.engine import engine_name
 from tests.benchmarks.batches import BATCH_CASE, BatchCase, run_batch_case
 from tests.benchmarks.cases import OPERATIONS_BY_SIZE
 from tests.benchmarks.commands import (
@@ -28,7 +29,7 @@ from tests.benchmarks.measuring import IN_PROCESS, alternate, run_case, seconds_
 from tests.benchmarks.peers import absent_libraries, machine
 from tests.benchmarks.photographs import Subject, photograph, sides_of
 from tests.benchmarks.rivals import LEFT_OUT
-from tests.benchmarks.tables import Report, json_of, markdown_of, text_of
+from tests.benchmarks.tables import Report, json_of, markdown_of, targets_of, text_of
 
 SIDES = sides_of(12)
 SMALL_SIDES = (96, 128)
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None, *, cases: Sequence[Case] = IN_P
     failed: list[str] = []
     for case in _chosen(cases, options.only):
         _progress(case.name)
-        rows += run_case(case, sides, rounds=rounds, memory=not options.small)
+        rows += run_case(case, sides, rounds=rounds, memory=not (options.small or options.no_memory))
     for file_case in _chosen(_file_cases(small=options.small), options.only):
         _progress(file_case.name)
         try:
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str] | None = None, *, cases: Sequence[Case] = IN_P
     costs = [] if options.small or not _matches(COST, options.only) else _costs(rounds)
     where = machine()
     report = Report(
-        machine=replace(where, versions={**where.versions, **versions()}),
+        machine=replace(where, versions={**where.versions, **versions(), "engine": engine_name()}),
         absent=[*absent_libraries(), *absent_programs()],
         left_out=[*LEFT_OUT, *left_out()],
         failed=failed,
@@ -77,8 +78,7 @@ def main(arguments: Sequence[str] | None = None, *, cases: Sequence[Case] = IN_P
         sizes=costs,
         judged=not options.small,
     )
-    write = json_of if options.json else markdown_of if options.markdown else text_of
-    print(write(report).rstrip("\n"))
+    print(options.write(report).rstrip("\n"))
     return 1 if report.differing or report.failed else 0
 
 
@@ -92,9 +92,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", metavar="PATTERN", default="", help="cases whose name holds this, * and ?")
     parser.add_argument("--rounds", type=_positive, default=9, help="times each is run at most (default 9)")
     parser.add_argument("--small", action="store_true", help="small pictures, once: are the results right?")
+    parser.add_argument("--no-memory", action="store_true", help="measure no memory, which takes long")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print everything as JSON")
-    form.add_argument("--markdown", action="store_true", help="print the table for docs/scripts.md")
+    for name, write, purpose in (
+        ("--json", json_of, "print everything as JSON"),
+        ("--markdown", markdown_of, "print the table for docs/scripts.md"),
+        ("--targets", targets_of, "print only the figures to reach, and whether they are"),
+    ):
+        form.add_argument(
+            name, action="store_const", const=write, dest="write", default=text_of, help=purpose
+        )
     return parser
 
 
@@ -116,7 +123,12 @@ def _chosen(cases: Iterable[Named], pattern: str) -> list[Named]:
 def _file_cases(*, small: bool) -> Sequence[FileCase]:
     if not small:
         return FILE_CASES
-    return [FileCase(subject, SMALL_SIDES, "128x96") for subject in (Subject.GREY, Subject.RGB)]
+    return [
+        FileCase(Subject.GREY, SMALL_SIDES, "128x96"),
+        FileCase(Subject.RGB, SMALL_SIDES, "128x96"),
+        FileCase(Subject.RGB, SMALL_SIDES, "128x96", None, "in.jpg", "out.jpg"),
+        FileCase(Subject.RGB, SMALL_SIDES, "128x96", None, "in.jpg"),
+    ]
 
 
 def _costs(rounds: int) -> list[Figure]:

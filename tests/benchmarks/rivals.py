@@ -17,12 +17,14 @@ from tests.benchmarks.peers import library
 
 __all__ = [
     "LEFT_OUT",
+    "float_agreement",
     "rivals_in_averaging",
     "rivals_in_convolving",
     "rivals_in_differentiating",
     "rivals_in_magnitude",
     "rivals_in_maxima",
     "rivals_in_smoothing",
+    "rivals_in_smoothing_pixels",
 ]
 
 Array = NDArray[Any]
@@ -40,6 +42,7 @@ SCALED = "scikit-image: computes scaled results in float64; scaled back to compa
 TENSORS = "torch: the float32 tensors are made before; pads with zeros, so the border is not compared"
 ROUNDED_UP = "means: ours rounds a half to even, Pillow and OpenCV round it up; 1 is allowed"
 LEFT_OUT = ("pyvips conv beyond 7x7", "torch conv2d beyond 15x15")
+FIXED_POINT = "cv2.GaussianBlur: on 8 bits in fixed point; 1 is allowed"
 EVERY_SECOND = "[::2]: computes every pixel and takes every second"
 VIPS_SUM = "pyvips: sobel() is |gx| + |gy|, another operation"
 
@@ -79,7 +82,7 @@ def rivals_in_differentiating(name: str, taps: Array, pixels: Array, dtype: np.d
 def rivals_in_smoothing(sigma: float, taps: Array, pixels: Array, dtype: np.dtype[Any]) -> list[Contender]:
     """Return those who smooth by the Gaussian whose kernel is `taps`, as a matrix or as two vectors."""
     cv2, scipy, skimage = library("cv2"), library("scipy.ndimage"), library("skimage.filters")
-    agreement = _float_agreement(taps, pixels)
+    agreement = float_agreement(taps, pixels)
     line, radius, found = taps.sum(axis=0), taps.shape[0] // 2, []
     if cv2 is not None:
         found += _opencv_filter(taps, pixels, dtype, 1)
@@ -106,6 +109,15 @@ def rivals_in_smoothing(sigma: float, taps: Array, pixels: Array, dtype: np.dtyp
         run = partial(image.fromarray(pixels).filter, blur)
         found.append(Contender("Pillow GaussianBlur", run, None, note=PILLOW_BOXES))
     return found + _torch_separable(line, pixels, agreement.tolerance)
+
+
+def rivals_in_smoothing_pixels(sigma: float, side: int, pixels: Array) -> list[Contender]:
+    """Return those who smooth 8-bit pixels into 8-bit pixels."""
+    cv2 = library("cv2")
+    if cv2 is None:
+        return []
+    run = partial(cv2.GaussianBlur, pixels, (side, side), sigma, borderType=cv2.BORDER_REPLICATE)
+    return [Contender("cv2.GaussianBlur", run, Agreement(tolerance=1), note=FIXED_POINT)]
 
 
 def rivals_in_magnitude(pixels: Array) -> list[Contender]:
@@ -171,7 +183,8 @@ def _pillow_filters() -> Any:
     return import_module("PIL.ImageFilter")
 
 
-def _float_agreement(taps: Array, pixels: Array, margin: int = 0, **read: Any) -> Agreement:
+def float_agreement(taps: Array, pixels: Array, margin: int = 0, **read: Any) -> Agreement:
+    """Allow twice the error of float32 results that `convcli.convolve` documents, since both sides have one."""
     eps = float(np.finfo(np.float32).eps)
     bound = (taps.size + 8) * eps * float(np.abs(taps).sum()) * float(pixels.max())
     return Agreement(tolerance=2 * bound, margin=margin, **read)
@@ -180,7 +193,7 @@ def _float_agreement(taps: Array, pixels: Array, margin: int = 0, **read: Any) -
 def _agreement(taps: Array, pixels: Array, margin: int = 0, **read: Any) -> Agreement:
     """Return that integers are equal, and floats nearly."""
     if taps.dtype.kind == "f":
-        return _float_agreement(taps, pixels, margin, **read)
+        return float_agreement(taps, pixels, margin, **read)
     return Agreement(margin=margin, **read)
 
 
@@ -206,7 +219,7 @@ def _opencv_filter(taps: Array, pixels: Array, dtype: np.dtype[Any], stride: int
         run = partial(_every, full, stride)
         return [Contender("cv2.filter2D [::2]", run, _agreement(taps, pixels), note=EVERY_SECOND)]
     if taps.dtype.kind != "f" and taps.size >= FOURIER_FROM and depth == cv2.CV_32F:
-        return [Contender("cv2.filter2D", full, _float_agreement(taps, pixels), note=FOURIER)]
+        return [Contender("cv2.filter2D", full, float_agreement(taps, pixels), note=FOURIER)]
     return [Contender("cv2.filter2D", full, _agreement(taps, pixels), note=_note_of(taps))]
 
 
@@ -350,7 +363,7 @@ def _torch_convolution(taps: Array, pixels: Array, stride: int) -> list[Contende
         padding=(taps.shape[0] // 2, taps.shape[1] // 2),
         groups=channels,
     )
-    agreement = _float_agreement(taps, pixels, margin, peer=_array_of_tensor)
+    agreement = float_agreement(taps, pixels, margin, peer=_array_of_tensor)
     return [Contender("torch conv2d", run, agreement, ELSEWHERE, TENSORS)]
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from tests.benchmarks.contest import Bound, Figure, Row
 from tests.benchmarks.peers import Machine
 
-__all__ = ["Report", "json_of", "markdown_of", "text_of"]
+__all__ = ["Report", "json_of", "markdown_of", "targets_of", "text_of"]
 
 WIDTH = 80
 NOTE_WIDTH = WIDTH - 5
@@ -196,6 +196,24 @@ def markdown_of(report: Report) -> str:
             cells = " | ".join(f"{figure.nanoseconds[name]:.2f}" for name in names)
             lines.append(f"| {figure.megapixels} | {cells} |")
     return "\n".join(lines) + "\n"
+
+
+def targets_of(report: Report) -> str:
+    """Return a table with one row per figure to reach: which ratio was measured, and by how much it misses."""
+    lines = ["| case | against | ratio | at most | |", "|---|---|--:|--:|---|"]
+    for figure in report.figures:
+        if isinstance(figure, Bound):
+            case, against, ratio, wanted = figure.name, "", figure.value, figure.wanted
+        else:
+            case, against, ratio, wanted = (
+                figure.case,
+                figure.contender,
+                figure.ratio or 0,
+                figure.wanted or 0,
+            )
+        met = "met" if ratio <= wanted else f"missed by {ratio / wanted - 1:.0%}"
+        lines.append(f"| {case} | {against} | {ratio:.2f} | {wanted:.2f} | {met} |")
+    return "\n".join([*lines, "", *_end_lines(report)]) + "\n"
 
 
 def _marked(peer: Row) -> str:
