@@ -205,8 +205,9 @@ def laplacian_of_gaussian(options: OptionValues) -> Kernels:
     taps = _gaussian_coefficients(sigma, size)
     gaussian = outer_product(taps, taps)
     squares = [position * position for position in _centered_positions(size)]
-    radius = tuple(tuple(x + y for x in squares) for y in squares)
-    matrix = _combine(lambda r, weight: (r - 2 * sigma**2) / sigma**4 * weight, radius, gaussian)
+    squared_radius = tuple(tuple(x + y for x in squares) for y in squares)
+    twice, fourth = 2 * sigma**2, sigma**4
+    matrix = _combine(lambda r, weight: (r - twice) / fourth * weight, squared_radius, gaussian)
     return (_zero_sum(matrix, gaussian),)
 
 
@@ -228,11 +229,9 @@ def gabor(options: OptionValues) -> Kernels:
     positions = _centered_positions(size)
     along = tuple(tuple(cosine * x - sine * y for x in positions) for y in positions)
     across = tuple(tuple(aspect * (sine * x + cosine * y) for x in positions) for y in positions)
-    envelope = _combine(lambda a, b: math.exp(-0.5 * (a * a + b * b) / sigma**2), along, across)
-    phase = math.radians(math.fmod(options["phase"], 360))
-    wave = _combine(
-        lambda weight, a: weight * math.cos(2 * math.pi * a / wavelength + phase), envelope, along
-    )
+    variance, phase = sigma**2, math.radians(math.fmod(options["phase"], 360))
+    envelope = _combine(lambda a, b: math.exp(-0.5 * (a * a + b * b) / variance), along, across)
+    wave = _combine(lambda weight, a: weight * math.cos(math.tau * a / wavelength + phase), envelope, along)
     wave = _zero_sum(wave, envelope)
     positive = math.fsum(tap for row in wave for tap in row if tap > 0)
     if not positive > 1e-9:
