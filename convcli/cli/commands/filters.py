@@ -1,6 +1,7 @@
 """``convcli filters``: list the named filters, or describe one of them."""
 
 import math
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 from convcli.cli.completion.completers import filters_or_files
@@ -18,10 +19,7 @@ from convcli.errors import FilterError, UsageError
 from convcli.files.identity import FileIds
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from convcli.kernels.filter import Filter
-
+    from convcli.kernels.filter import Filter, Matrix
 
 __all__ = ["filters"]
 
@@ -88,10 +86,10 @@ def filters(
         report_tuning(filter_, output, files_read, force=force, json=json)
         return 0
     if output is not None:
-        if len(filter_.kernels) > 1:
+        count = len(filter_.matrices)
+        if count > 1:
             raise FilterError(
-                filter_.name,
-                f"combines {len(filter_.kernels)} kernels; a file holds one: choose a filter such as sobel-x",
+                filter_.name, f"combines {count} kernels; a file holds one: choose a filter such as sobel-x"
             )
         metadata = {"name": filter_.name, "gain": filter_.gain, "source": filter_.source}
         check_kernel_file(output, files_read, force=force)
@@ -103,13 +101,13 @@ def filters(
     elif is_human_readable():
         _print_filter(filter_)
     else:
-        write(coefficient_rows(filter_.kernels))
+        write(coefficient_rows(filter_.matrices))
     return 0
 
 
 def _filter_record(filter_: "Filter") -> dict[str, Any]:
     """Return the JSON record of a filter; several kernels are a list of matrices."""
-    matrices = [matrix.tolist() for matrix in filter_.kernels]
+    matrices = filter_.matrices
     return {
         "name": filter_.name,
         "summary": filter_.summary,
@@ -117,16 +115,16 @@ def _filter_record(filter_: "Filter") -> dict[str, Any]:
         "combination": str(filter_.combination),
         "gain": filter_.gain,
         "divisor": filter_.divisor,
-        "sum": _coefficient_sum(filter_.kernels[0]),
+        "sum": _coefficient_sum(filter_.matrices[0]),
         "separable": filter_.separable,
         "responds_to": filter_.responds_to,
         "source": filter_.source,
     }
 
 
-def _coefficient_sum(matrix: "NDArray[Any]") -> float:
+def _coefficient_sum(matrix: "Matrix") -> float:
     try:
-        return math.fsum(matrix.ravel())
+        return math.fsum(chain(*matrix))
     except OverflowError:
         return math.inf
 
@@ -162,9 +160,9 @@ def _print_filter(filter_: "Filter") -> None:
     lines = [wrapped(f"{format_name(filter_.name)}: {filter_.summary}")]
     if filter_.divisor > 1:
         lines.append(f"1/{filter_.divisor} of")
-    for matrix in filter_.kernels:
-        lines += [*kernel_rows(matrix * filter_.divisor if filter_.divisor > 1 else matrix), ""]
-    total = round(_coefficient_sum(filter_.kernels[0]), 12) + 0.0  # + 0.0 turns -0.0 into 0.0
+    for matrix in filter_.matrices:
+        lines += [*kernel_rows([[tap * filter_.divisor for tap in row] for row in matrix]), ""]
+    total = round(_coefficient_sum(filter_.matrices[0]), 12) + 0.0  # + 0.0 turns -0.0 into 0.0
     summary_lines = [
         ("responds to", filter_.responds_to),
         ("gain", f"{filter_.gain:.6g}"),

@@ -1,20 +1,24 @@
 """Kernels as text for people, and as files for ``--kernel @FILE``."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from shutil import get_terminal_size
-from typing import Any
+from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+import json
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING, Any
 
 from convcli.cli.output_files import check_output_file, extension, write_output_file
 from convcli.cli.terminal.output import wrapped
 from convcli.errors import UsageError
 from convcli.files.atomic import write_atomically
 from convcli.files.identity import FileIds
+from convcli.late_numpy import np
 from convcli.pictures.text_matrices import format_matrix
 from convcli.sizes.text import format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
 __all__ = [
     "aligned_rows",
@@ -28,7 +32,7 @@ __all__ = [
 FORMATS = (".npy", ".csv", ".json")
 
 
-def kernel_rows(matrix: NDArray[Any]) -> list[str]:
+def kernel_rows(matrix: Iterable[Iterable[float]]) -> list[str]:
     """Return the rows of a kernel, aligned; coefficients that are not integers have four decimals."""
     cells = [[f"{tap:z.4f}" if tap % 1 else f"{int(tap)}" for tap in row] for row in matrix]
     return aligned_rows(cells, "a pipe, or -o kernel.csv, gives all of them")
@@ -45,7 +49,7 @@ def aligned_rows(cells: Sequence[Sequence[str]], advice: str) -> list[str]:
     return lines
 
 
-def coefficient_rows(matrices: Iterable[NDArray[Any]]) -> str:
+def coefficient_rows(matrices: Iterable[Iterable[Iterable[float]]]) -> str:
     """Return the coefficients as rows that --kernel reads, with an empty line between several matrices."""
     return "\n".join(map(format_matrix, matrices))
 
