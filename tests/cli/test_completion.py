@@ -272,17 +272,17 @@ def test_no_line_or_a_wrong_command_is_no_answer(convcli: Runner, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("line", "heavy"),
+    "line",
     [
-        ("convcli ", set[str]()),
-        ("convcli params re", set[str]()),
-        ('convcli shape "conv 6 f5, ', set[str]()),
-        ("convcli apply --", set[str]()),
-        ("convcli apply --filter ", {"numpy"}),
-        ("convcli apply --border ", {"numpy"}),
+        "convcli ",
+        "convcli params re",
+        'convcli shape "conv 6 f5, ',
+        "convcli apply --",
+        "convcli apply --filter ",
+        "convcli apply --border ",
     ],
 )
-def test_completion_loads_little(line: str, heavy: set[str]) -> None:
+def test_completion_loads_nothing_heavy(line: str) -> None:
     program = (
         "import sys\n"
         "from convcli.cli.error_handling import run\n"
@@ -294,7 +294,7 @@ def test_completion_loads_little(line: str, heavy: set[str]) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", program, line], capture_output=True, env=variables, check=True
     )
-    assert set(ran.stderr.decode().split()) == heavy
+    assert ran.stderr.split() == []
     assert ran.stdout
 
 
