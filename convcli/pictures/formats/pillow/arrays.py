@@ -1,4 +1,4 @@
-"""Converts decoded Pillow images to pictures: arrays of pixels or numbers, with alpha apart."""
+"""Converts decoded Pillow images to pictures: rasters of 8-bit pixels, arrays of numbers, alpha apart."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from convcli.late_numpy import np
+from convcli.pictures.formats.pillow.rasters import convert_to_rasters
 from convcli.pictures.headers.tiff_tags import SIGNED, UNSIGNED
 from convcli.pictures.picture import Picture, PictureKind
+from convcli.pictures.raster import Raster
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
     from convcli.pictures.formats.pillow.decoder import PillowDecoded
+
+    Pixels = NDArray[Any] | Raster
 
 __all__ = ["convert_to_picture"]
 
@@ -22,35 +26,45 @@ STRIP_PIXELS = 1 << 17  # pixels copied from Pillow at a time
 
 def convert_to_picture(decoded: PillowDecoded) -> Picture:
     """Return the pixels, alpha and metadata of a decoded image."""
-    pixels, alpha, kind = _arrays_of(decoded)
+    pixels, alpha, kind = _pixels_of(decoded)
     return Picture(pixels, alpha, kind, decoded.profile, decoded.resolution, decoded.notes)
 
 
-def _arrays_of(decoded: PillowDecoded) -> tuple[NDArray[Any], NDArray[Any] | None, PictureKind]:
-    """Return pixels, alpha and kind."""
+def _pixels_of(decoded: PillowDecoded) -> tuple[Pixels, Pixels | None, PictureKind]:
+    """Return pixels, alpha and kind: 8-bit pixels as rasters, all others as arrays."""
     image = decoded.image
     if image.mode.startswith("I;16") or (image.mode == "I" and decoded.format == "PPM"):
         return *_deep_gray(decoded), PictureKind.PIXELS
     if image.mode == "I":
-        values = _array(image, image.mode, np.int32)
+        values = _array(image, np.int32)
         is_unsigned = decoded.sample_format == UNSIGNED
         return (values.view(np.uint32) if is_unsigned else values), None, PictureKind.NUMBERS
     if image.mode == "F":
-        return _array(image, image.mode, np.float32), None, PictureKind.NUMBERS
+        return _array(image, np.float32), None, PictureKind.NUMBERS
     if image.mode == "L" and decoded.sample_format == SIGNED:
-        return _array(image, image.mode).view(np.int8), None, PictureKind.NUMBERS
+        return _array(image, np.uint8).view(np.int8), None, PictureKind.NUMBERS
+    return *_rasters(decoded), PictureKind.PIXELS
+
+
+def _rasters(decoded: PillowDecoded) -> tuple[Raster, Raster | None]:
+    """Return 8-bit pixels, and alpha if there is any."""
+    image, raster = decoded.image, decoded.raster
     has_alpha = image.mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info
-    gray = image.mode in {"1", "L", "LA", "La"}
-    array = _array(image, ("LA" if has_alpha else "L") if gray else ("RGBA" if has_alpha else "RGB"))
+    mode = ("L" if image.mode in {"1", "L", "LA", "La"} else "RGB") + ("A" if has_alpha else "")
+    if raster is None or image.mode != mode:
+        return convert_to_rasters(image, mode)
     if not has_alpha:
-        return array, None, PictureKind.PIXELS
-    return (array[..., 0] if gray else array[..., :3]), array[..., -1], PictureKind.PIXELS
+        return raster, None
+    return raster.with_channels(3), convert_to_rasters(image.getchannel("A"), "L")[0]
 
 
-def _deep_gray(decoded: PillowDecoded) -> tuple[NDArray[np.uint16], NDArray[np.uint16] | None]:
+def _deep_gray(decoded: PillowDecoded) -> tuple[Pixels, NDArray[np.uint16] | None]:
     """Return 16-bit pixels, and alpha if a value is transparent."""
-    values: NDArray[np.uint16] = _array(decoded.image, decoded.image.mode, np.uint16)
     transparent = decoded.image.info.get("transparency")
+    is_plain = decoded.white == 65535 and not decoded.inverted and not isinstance(transparent, int)
+    if is_plain and decoded.raster is not None:
+        return decoded.raster, None
+    values: NDArray[np.uint16] = _array(decoded.image, np.uint16)
     alpha = None
     if isinstance(transparent, int):
         alpha = np.full_like(values, 65535)
@@ -63,16 +77,12 @@ def _deep_gray(decoded: PillowDecoded) -> tuple[NDArray[np.uint16], NDArray[np.u
     return values, alpha
 
 
-def _array(image: Image.Image, mode: str, dtype: type[np.generic] = np.uint8) -> NDArray[Any]:
-    """Return an image's pixels in another mode, strip by strip: all at once would take more copies."""
-    width, height = image.size
-    channels = len(image.getbands()) if mode == image.mode else len(mode)
-    array = np.empty((height, width, channels), dtype)
-    for rows in _strips(width, height):
-        strip = image.crop((0, rows.start, width, rows.stop))
-        values = np.asarray(strip if image.mode == mode else strip.convert(mode))
-        array[rows] = values.reshape(-1, width, channels)
-    return array if channels > 1 else array[:, :, 0]
+def _array(image: Image.Image, dtype: type[np.generic]) -> NDArray[Any]:
+    """Return the pixels of an image of one channel, strip by strip: all at once takes more copies."""
+    array = np.empty((image.height, image.width), dtype)
+    for rows in _strips(image.width, image.height):
+        array[rows] = np.asarray(image.crop((0, rows.start, image.width, rows.stop)))
+    return array
 
 
 def _strips(width: int, height: int) -> Iterator[slice]:

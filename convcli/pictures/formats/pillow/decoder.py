@@ -33,6 +33,7 @@ from convcli.pictures.frames import SEVERAL_FRAMES, no_frame
 from convcli.pictures.headers.signatures import find_format
 from convcli.pictures.headers.tiff_tags import Tag
 from convcli.pictures.limits import Limits
+from convcli.pictures.raster import Raster
 
 if TYPE_CHECKING:
     from convcli.pictures.picture import Picture
@@ -74,6 +75,8 @@ class PillowDecoded(NamedTuple):
         The 16-bit value that the file uses for white, or for black if it is inverted.
     file_bytes : int
         Length of the file.
+    raster : Raster or None
+        The pixels of the image, if they lie in memory that we allocated.
     """
 
     image: Image.Image
@@ -85,14 +88,15 @@ class PillowDecoded(NamedTuple):
     inverted: bool
     white: int
     file_bytes: int
+    raster: Raster | None = None
 
     def check_size(self, name: str, limits: Limits) -> None:
         """Raise ImageError if the picture is larger than the limits allow."""
         check_size(self.image, self.file_bytes, name, limits, is_decoded=True)
 
     def to_picture(self, name: str) -> Picture:
-        """Convert to arrays."""
-        from convcli.pictures.formats.pillow.arrays import convert_to_picture  # late: it needs numpy
+        """Convert to a picture."""
+        from convcli.pictures.formats.pillow.arrays import convert_to_picture  # late: decoding starts before
 
         try:
             return convert_to_picture(self)
@@ -204,11 +208,13 @@ def _load(
     check_pixels = check_damage(image, stream, name, limits, frame or 0)
     _fix_byte_order(image)
     finish = prepare(image, stream, name)
-    allocate_pixels(image)
+    raster = allocate_pixels(image)
+    allocated = None if raster is None else image.im
     image.load()
     check_pixels()
     finish()
-    return finish_decoding(image, name, raw_mode, notes, length(stream), sideways=sideways)
+    decoded = finish_decoding(image, name, raw_mode, notes, length(stream), sideways=sideways)
+    return decoded._replace(raster=raster) if decoded.image.im is allocated else decoded
 
 
 def finish_decoding(

@@ -15,6 +15,8 @@ from PIL import Image, ImageFile
 
 from convcli.errors import ImageError
 from convcli.owned_process import is_owned
+from convcli.pictures.formats.pillow.rasters import image_of, new_raster
+from convcli.pictures.raster import Raster
 
 __all__ = ["allocate_pixels", "length", "open_image", "seek_frame"]
 
@@ -28,6 +30,7 @@ PLUGINS = {  # none runs an external program
     "PPM": "PpmImagePlugin",
     "AVIF": "AvifImagePlugin",
 }
+MAPPED = {"PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP", "PPM", "AVIF"}  # decoded into memory that we allocate
 PREFIX = 16  # bytes by which a plugin recognizes its format
 
 
@@ -110,10 +113,21 @@ def seek_frame(image: ImageFile.ImageFile, frame: int, name: str) -> None:
             raise ImageError(name, f"is damaged: its frame {number} is larger than the picture")
 
 
-def allocate_pixels(image: Image.Image) -> None:
-    """Allocate the pixels of a TIFF, because Pillow would check `PIL.Image.MAX_IMAGE_PIXELS` before."""
-    if image.format == "TIFF":
-        image.im = Image.new(image.mode, getattr(image, "_tile_size", image.size), None).im
+def allocate_pixels(image: Image.Image) -> Raster | None:
+    """Allocate the pixels of an image, and return them as a raster if they can be one.
+
+    Pillow would allocate them itself, in ordinary memory. Of a TIFF it would check
+    `PIL.Image.MAX_IMAGE_PIXELS` before.
+    """
+    if getattr(image, "_im", None) is not None:  # an animation, of which frames have been decoded
+        return None
+    size = getattr(image, "_tile_size", image.size)
+    raster = new_raster(image.mode, size) if image.format in MAPPED else None
+    if raster is not None:
+        image.im = image_of(raster).im
+    elif image.format == "TIFF":
+        image.im = Image.new(image.mode, size, None).im
+    return raster
 
 
 def length(stream: BinaryIO) -> int:
