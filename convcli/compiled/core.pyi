@@ -70,3 +70,49 @@ def png_strip(
 
 def entropy(data: Buffer) -> float:
     """Return about how many bits an ideal code of single bytes takes for bytes, less than 2 GiB of them."""
+
+def layer_products(
+    images: Buffer,
+    weights: Buffer,
+    target: Buffer,
+    window: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
+    start: tuple[int, int],
+) -> None:
+    """Compute a convolution layer, or some of its rows and columns.
+
+    All arrays are float32, or all are float64; each output adds its products in the order of the window,
+    without fused multiply-add.
+
+    Parameters
+    ----------
+    images : (m, h, w, n_c_prev)
+        With any distances between images, rows and pixels, as for `target`.
+    weights : (blocks, f_h f_w n_c_prev + 1, lanes), contiguous
+        In blocks of 64 bytes of filters (16 lanes of float32, 8 of float64), the last filled up; the last
+        row of a block is the bias.
+    target : (m, n_h, n_w, n_c)
+    start
+        Row and column of the images at which the first window begins; they are zero around their pixels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A dtype, shape or distance does not fit, or the target overlaps another array.
+    """
+
+def layer_depthwise(
+    images: Buffer,
+    weights: Buffer,
+    target: Buffer,
+    window: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
+    start: tuple[int, int],
+) -> None:
+    """Compute a depthwise layer, as `layer_products` a dense one.
+
+    `weights` are (f_h f_w + 1, n_c + lanes): those of each tap for all filters, and once more from the first
+    filter on; the last row is the bias. Filters are a multiple of the channels.
+    """

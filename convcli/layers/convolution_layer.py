@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from convcli.compiled.engine import is_compiled
 from convcli.convolution.algorithms.steps import BLAS_SINGLE_THREAD_LIMIT
 from convcli.convolution.buffers import BufferPool
 from convcli.errors import SizeError
@@ -18,6 +19,7 @@ from convcli.layers.checks import (
     check_activations,
     labeled_shape,
 )
+from convcli.layers.compiled_layer import compiled_depthwise, compiled_products
 from convcli.layers.im2col import LayerAlgorithm, depthwise, fits_one_blas_thread, im2col, im2col_matmul
 from convcli.layers.winograd import TILE, TILE_INPUTS, suits_winograd, winograd, winograd_fits_one_blas_thread
 from convcli.parallel import WorkQueue, parallel_for, thread_count
@@ -28,6 +30,7 @@ from convcli.sizes.windowed import Axis
 
 __all__ = ["conv_backward", "conv_forward"]
 
+PIECE_MACS, PIECE_BYTES = 1 << 23, 1 << 18  # work of a piece, and size of the rows that it reads
 STRIP_BYTES = 1 << 20  # size of the patches of one strip, or of the transformed tiles
 PARTIAL_SUMS = 16  # parts of a mini-batch, summed separately: the result does not depend on the threads
 DEPTHWISE_SPEEDUP = 8  # depthwise outputs that take as long as one output of other layers
@@ -89,19 +92,16 @@ def conv_forward(
     [30.5, 30.5]
     """
     layer = _Layer.of(a_prev, w, stride, padding, dilation, groups)
-    bias = None if b is None else _bias(b, layer.w)
+    bias = np.zeros(layer.w.shape[3], layer.w.dtype) if b is None else _bias(b, layer.w)
     z: Array = np.empty(layer.shape, layer.w.dtype)
-    algorithm, pieces, fits_one_thread = layer.choose_algorithm()
+    algorithm, pieces, fits_one_thread = layer.choose_algorithm(bias)
 
     def work(parts: WorkQueue) -> None:
         # Activations may be infinite or close to the largest float32.
         with BufferPool.borrow() as buffers, np.errstate(over="ignore", invalid="ignore"):
             for part in parts:
                 images, rows = pieces[part]
-                target = z[images, rows]
-                algorithm(layer.a_prev[images], rows.start, target, buffers)
-                if bias is not None:
-                    np.add(target, bias, out=target)
+                algorithm(layer.a_prev[images], rows.start, z[images, rows], buffers)
 
     outputs = z.size // DEPTHWISE_SPEEDUP if layer.is_depthwise else z.size
     parallel_for(range(len(pieces)), work, thread_count(jobs, len(pieces) if fits_one_thread else 1, outputs))
@@ -238,8 +238,10 @@ class _Layer:
     def is_depthwise(self) -> bool:
         return self.w.shape[2] == 1 and self.groups > 1
 
-    def choose_algorithm(self) -> tuple[LayerAlgorithm, list[tuple[slice, slice]], bool]:
+    def choose_algorithm(self, bias: Array) -> tuple[LayerAlgorithm, list[tuple[slice, slice]], bool]:
         """Return the fastest algorithm, the pieces to run it on, and whether our threads may share them."""
+        if is_compiled():
+            return *self._compiled_algorithm(bias), True
         images, channels = len(self.a_prev), self.a_prev.shape[3]
         row_bytes = self.columns.output * self.w.itemsize
         if suits_winograd(self.w, self.rows, self.columns, self.groups):
@@ -249,18 +251,26 @@ class _Layer:
             if fits_one_thread:
                 tiles = min(tiles, max(1, BLAS_SINGLE_THREAD_LIMIT // (self.w.shape[2] * self.w.shape[3])))
             down = max(1, tiles // across)
-            return winograd(self.w, self.rows, self.columns), self._pieces(down * TILE), fits_one_thread
+            return winograd(self.w, bias, self.rows, self.columns), self._pieces(down * TILE), fits_one_thread
         if self.is_depthwise:
             count = max(1, STRIP_BYTES // (row_bytes * self.w.shape[3]))
-            return depthwise(self.w, self.rows, self.columns), self._pieces(count), True
+            return depthwise(self.w, bias, self.rows, self.columns), self._pieces(count), True
         fits_one_thread = fits_one_blas_thread(self.w, self.groups)
-        algorithm = im2col_matmul(self.w, self.rows, self.columns, self.groups)
+        algorithm = im2col_matmul(self.w, bias, self.rows, self.columns, self.groups)
         is_pointwise = self.w.shape[:2] == (1, 1) and self.rows.stride == self.columns.stride == 1
         if is_pointwise and not fits_one_thread and self.rows.before == self.columns.before == 0:
             everything = slice(0, images), slice(0, self.rows.output)
             return algorithm, [everything], False  # one product, nothing to copy
         count = max(1, STRIP_BYTES // (row_bytes * self.w[..., 0].size))
         return algorithm, self._pieces(count), fits_one_thread
+
+    def _compiled_algorithm(self, bias: Array) -> tuple[LayerAlgorithm, list[tuple[slice, slice]]]:
+        read_bytes = self.rows.stride * self.columns.side * self.a_prev[0, 0, 0].nbytes
+        count = min(PIECE_MACS // (self.columns.output * self.w.size), PIECE_BYTES // read_bytes)
+        pieces = self._pieces(max(1, count))
+        if self.is_depthwise:
+            return compiled_depthwise(self.w, bias, self.rows, self.columns), pieces
+        return compiled_products(self.w, bias, self.rows, self.columns, self.groups), pieces
 
     def _pieces(self, count: int) -> list[tuple[slice, slice]]:
         """Return pieces of about `count` output rows: part of one image, or several complete images."""

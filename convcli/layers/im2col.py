@@ -17,7 +17,15 @@ from convcli.convolution.algorithms.steps import BLAS_SINGLE_THREAD_LIMIT
 from convcli.convolution.buffers import BufferPool
 from convcli.sizes.windowed import Axis
 
-__all__ = ["LayerAlgorithm", "depthwise", "fits_one_blas_thread", "im2col", "im2col_matmul", "zero_padded"]
+__all__ = [
+    "LayerAlgorithm",
+    "depthwise",
+    "fits_one_blas_thread",
+    "im2col",
+    "im2col_matmul",
+    "read_rows",
+    "zero_padded",
+]
 
 Array = NDArray[Any]
 LayerAlgorithm = Callable[[Array, int, Array, BufferPool], None]
@@ -43,14 +51,21 @@ def zero_padded(images: Array, rows: range, columns: range, buffers: BufferPool)
     return strip
 
 
+def read_rows(
+    images: Array, rows: Axis, columns: Axis, first: int, outputs: int, buffers: BufferPool
+) -> Array:
+    """Return what the windows of some output rows read, with the padding."""
+    start = first * rows.stride - rows.before
+    down = range(start, start + (outputs - 1) * rows.stride + rows.extent)
+    across = range(-columns.before, (columns.output - 1) * columns.stride + columns.extent - columns.before)
+    return zero_padded(images, down, across, buffers)
+
+
 def _windows(
     images: Array, rows: Axis, columns: Axis, first: int, outputs: int, buffers: BufferPool
 ) -> Array:
     """Return the window of each output, ``(m, outputs, n_w, f_h, f_w, n_c_prev)``."""
-    start = first * rows.stride - rows.before
-    down = range(start, start + (outputs - 1) * rows.stride + rows.extent)
-    across = range(-columns.before, (columns.output - 1) * columns.stride + columns.extent - columns.before)
-    strip = zero_padded(images, down, across, buffers)
+    strip = read_rows(images, rows, columns, first, outputs, buffers)
     shape = (len(strip), outputs, columns.output, rows.window, columns.window, strip.shape[3])
     image, row, column, channel = strip.strides
     steps = image, row * rows.stride, column * columns.stride, row * rows.dilation, column * columns.dilation
@@ -68,8 +83,8 @@ def im2col(images: Array, rows: Axis, columns: Axis, first: int, outputs: int, b
     return patches
 
 
-def im2col_matmul(w: Array, rows: Axis, columns: Axis, groups: int) -> LayerAlgorithm:
-    """Multiply patches by the weights ``(f_h, f_w, n_c_prev / groups, n_c)``: one matrix per group."""
+def im2col_matmul(w: Array, bias: Array, rows: Axis, columns: Axis, groups: int) -> LayerAlgorithm:
+    """Multiply patches by the weights ``(f_h, f_w, n_c_prev / groups, n_c)`` of each group, add the bias."""
     in_channels, out_channels = w.shape[2], w.shape[3] // groups
     matrices = [
         np.ascontiguousarray(w[..., out_channels * group : out_channels * (group + 1)]).reshape(
@@ -84,6 +99,7 @@ def im2col_matmul(w: Array, rows: Axis, columns: Axis, groups: int) -> LayerAlgo
             part = images[..., in_channels * group : in_channels * (group + 1)]
             patches = im2col(part, rows, columns, first, target.shape[1], buffers)
             _multiply(patches, matrix, results[:, out_channels * group : out_channels * (group + 1)])
+        np.add(results, bias, out=results)
 
     return multiply
 
@@ -109,8 +125,8 @@ def fits_one_blas_thread(w: Array, groups: int) -> bool:
     return w.size // groups * MIN_ROWS <= BLAS_SINGLE_THREAD_LIMIT
 
 
-def depthwise(w: Array, rows: Axis, columns: Axis) -> LayerAlgorithm:
-    """Multiply each channel by its own weights ``(f_h, f_w, 1, n_c)`` and sum, in one pass.
+def depthwise(w: Array, bias: Array, rows: Axis, columns: Axis) -> LayerAlgorithm:
+    """Multiply each channel by its own weights ``(f_h, f_w, 1, n_c)`` and sum, in one pass; add the bias.
 
     Uses einsum, which adds products to a whole line of the target; a matrix product would have a single
     column.
@@ -133,5 +149,6 @@ def depthwise(w: Array, rows: Axis, columns: Axis) -> LayerAlgorithm:
             np.einsum("nryxl,yxl->nrl", flat, taps, out=target.reshape(images_, height, -1))
         else:
             np.einsum("nrcyxl,yxl->nrcl", windows, w[:, :, 0], out=target)
+        np.add(target, bias, out=target)
 
     return sum_products

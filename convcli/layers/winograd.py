@@ -84,8 +84,8 @@ def winograd_fits_one_blas_thread(w: Array) -> bool:
     return largest <= BLAS_SINGLE_THREAD_LIMIT
 
 
-def winograd(w: Array, rows: Axis, columns: Axis) -> LayerAlgorithm:
-    """Return the algorithm for filters ``(3, 3, n_c_prev, n_c)``."""
+def winograd(w: Array, bias: Array, rows: Axis, columns: Axis) -> LayerAlgorithm:
+    """Return the algorithm for filters ``(3, 3, n_c_prev, n_c)``; it adds the bias."""
     # One product per channel, so small that BLAS starts no threads.
     by_channel = w.reshape(9, *w.shape[2:]).transpose(1, 0, 2).astype(np.float64)
     matrices = np.matmul(WEIGHT_TRANSFORM_2D, by_channel).transpose(1, 0, 2).astype(np.float32, order="C")
@@ -122,5 +122,6 @@ def winograd(w: Array, rows: Axis, columns: Axis) -> LayerAlgorithm:
         else:
             tiled = ordered.reshape(len(strip), tile_rows * TILE, tile_columns * TILE, out_channels)
             target[...] = tiled[:, :outputs, : columns.output]
+        np.add(target, bias, out=target)
 
     return compute

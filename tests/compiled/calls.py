@@ -44,6 +44,10 @@ def _pooling(source: Any, out: Any, mode: str, rows: tuple[int, ...], columns: t
     return _call(source, out, mode=mode, rows=rows, columns=columns, start=0, stop=len(out))
 
 
+def _layer(images: Any, weights: Any, target: Any) -> Call:
+    return _call(images, weights, target, (3, 2), (2, 1), (1, 2), (-1, 0))
+
+
 CALLS: Mapping[str, list[Call]] = {
     "extremes": [_call(_picture(5, 7)), _call(_picture(4, 6, 3, dtype=np.uint16))],
     "pool": [
@@ -51,5 +55,21 @@ CALLS: Mapping[str, list[Call]] = {
         _pooling(_picture(9, 8, dtype=np.uint16), np.zeros((4, 5), np.uint16), "avg", (5, 2, 1), (3, 2, 1)),
         _pooling(_picture(7, 5, dtype=np.int32), np.zeros((7, 5)), "avg", (7, 1, 3), (3, 1, 1)),
         _pooling(_picture(4, 4, 2, dtype=float), np.zeros((1, 2, 2)), "max", (3, 9, 0), (4, 2, 2)),
+    ],
+    "layer_products": [
+        _layer(
+            np.ones((2, 6, 7, 3), np.float32),
+            np.ones((2, 19, 16), np.float32),
+            np.ones((2, 3, 5, 20), np.float32),
+        ),
+        _layer(np.ones((1, 5, 9, 1)), np.ones((1, 7, 8)), np.ones((1, 2, 7, 3))),
+    ],
+    "layer_depthwise": [
+        _layer(
+            np.ones((2, 6, 7, 6), np.float32),
+            np.ones((7, 28), np.float32),
+            np.ones((2, 3, 5, 12), np.float32),
+        ),
+        _layer(np.ones((1, 5, 9, 1)), np.ones((7, 9)), np.ones((1, 2, 7, 1))),
     ],
 }

@@ -1,6 +1,6 @@
-"""The layer: golden gradients from elsewhere, naive loops, central differences, and what the ways have in common."""
+"""The layer: golden gradients from elsewhere, naive loops, central differences, and what the ways and engines have in common."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from convcli.layers import convolution_layer, im2col, winograd
 from convcli.layers.convolution_layer import conv_backward, conv_forward
 from convcli.layers.pooling_layer import pool_backward, pool_forward
 from convcli.sizes.windowed import Axis
+from tests.support.engines import Engine, use_engine
 from tests.support.sampling import examples
 
 Array = NDArray[Any]
@@ -65,6 +66,19 @@ def naive_pool_gradient(d_z: Array, a: Array, mode: str, f: int, s: int, p: int)
 def strip_bytes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param is not None:
         monkeypatch.setattr(convolution_layer, "STRIP_BYTES", request.param)
+        monkeypatch.setattr(convolution_layer, "PIECE_BYTES", request.param)
+
+
+@pytest.fixture(params=list(Engine))
+def engine(request: pytest.FixtureRequest) -> Iterator[None]:
+    with use_engine(request.param):
+        yield
+
+
+@pytest.fixture
+def numpy_engine() -> Iterator[None]:
+    with use_engine(Engine.NUMPY):
+        yield
 
 
 # Golden cases ---------------------------------------------------------------------------------------------
@@ -75,7 +89,7 @@ def test_all_golden_cases_are_there() -> None:
     assert len(GOLDEN.files) == 24 * 9
 
 
-@pytest.mark.usefixtures("strip_bytes")
+@pytest.mark.usefixtures("strip_bytes", "engine")
 @pytest.mark.parametrize("jobs", [1, 3])
 @pytest.mark.parametrize("case", CASES)
 def test_golden_layers_are_exact(case: str, jobs: int) -> None:
@@ -120,12 +134,14 @@ def layers_at_random(draw: st.DrawFn) -> dict[str, Any]:
     layers_at_random(),
     st.sampled_from([np.int16, np.float32, np.float64]),
     st.sampled_from([1 << 8, 1 << 20]),
+    st.sampled_from(Engine),
 )
-def test_equals_the_definition(layer: dict[str, Any], dtype: type, size: int) -> None:
+def test_equals_the_definition(layer: dict[str, Any], dtype: type, size: int, engine: Engine) -> None:
     s, p, d, g = layer["how"]
     a, w = layer["a"].astype(dtype), layer["w"].astype(dtype)
-    with pytest.MonkeyPatch.context() as patched:
+    with pytest.MonkeyPatch.context() as patched, use_engine(engine):
         patched.setattr(convolution_layer, "STRIP_BYTES", size)
+        patched.setattr(convolution_layer, "PIECE_BYTES", size)
         z = conv_forward(a, w, stride=s, padding=p, dilation=d, groups=g)
     assert z.dtype == (np.float32 if dtype == np.float32 else np.float64)
     np.testing.assert_array_equal(z, naive_conv(a, w, s, p, d, g))
@@ -210,7 +226,7 @@ def test_the_first_of_the_largest_gets_the_gradient() -> None:
     ],
 )
 @pytest.mark.parametrize("jobs", [1, 2])
-@pytest.mark.usefixtures("strip_bytes")
+@pytest.mark.usefixtures("strip_bytes", "numpy_engine")
 def test_winograd_stays_within_its_bound(
     shape: tuple[int, ...], filters: int, padding: Any, jobs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,9 +235,9 @@ def test_winograd_stays_within_its_bound(
     w = rng.standard_normal((3, 3, shape[3], filters)).astype(np.float32)
     used: list[Array] = []
 
-    def noted(w: Array, rows: Axis, columns: Axis) -> im2col.LayerAlgorithm:
+    def noted(w: Array, bias: Array, rows: Axis, columns: Axis) -> im2col.LayerAlgorithm:
         used.append(w)
-        return winograd.winograd(w, rows, columns)
+        return winograd.winograd(w, bias, rows, columns)
 
     monkeypatch.setattr(convolution_layer, "winograd", noted)
     z = conv_forward(a, w, padding=padding, jobs=jobs)
@@ -268,6 +284,7 @@ def test_only_layers_that_gain_go_by_winograd() -> None:
 # What all ways have in common -----------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("jobs", [1, 2, 5])
 @pytest.mark.parametrize(
     ("shape", "weights", "how"),
@@ -298,6 +315,7 @@ def test_float32_layers_agree_with_float64_ones(
         np.testing.assert_array_equal(few, many)
 
 
+@pytest.mark.usefixtures("engine")
 def test_the_input_is_left_as_it_is_and_may_lie_anyhow() -> None:
     a = np.random.default_rng(5).standard_normal((2, 9, 8, 5))
     w = np.random.default_rng(6).standard_normal((3, 3, 5, 2))
@@ -308,6 +326,7 @@ def test_the_input_is_left_as_it_is_and_may_lie_anyhow() -> None:
     np.testing.assert_allclose(conv_forward(turned, w), z[::-1], rtol=1e-12)
 
 
+@pytest.mark.usefixtures("engine")
 def test_nan_stays_where_it_is_seen() -> None:
     a = np.zeros((1, 9, 9, 2))
     a[0, 4, 4, 1] = np.nan
@@ -316,16 +335,19 @@ def test_nan_stays_where_it_is_seen() -> None:
     assert np.isnan(z).sum() == 9
 
 
+@pytest.mark.usefixtures("engine")
 def test_a_stride_beyond_all_numbers() -> None:
     a = np.arange(4.0).reshape(1, 2, 2, 1)
     assert conv_forward(a, np.ones((1, 1, 1, 1)), stride=10**30).ravel().tolist() == [0]
 
 
+@pytest.mark.usefixtures("engine")
 def test_byte_order_does_not_change_the_dtype() -> None:
     a, w = np.ones((1, 3, 3, 1), ">f4"), np.ones((1, 1, 1, 1), np.float32)
     assert conv_forward(a, w).dtype == np.float32
 
 
+@pytest.mark.usefixtures("engine")
 def test_extra_memory_is_bounded() -> None:
     import tracemalloc
 
@@ -384,6 +406,7 @@ def test_errors_name_what_disagrees(call: Callable[[], object], expected: str) -
     assert expected in f"{raised.value.what}: {raised.value.why}"
 
 
+@pytest.mark.usefixtures("numpy_engine")
 def test_products_in_blocks_equal_whole_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     a = np.random.default_rng(8).integers(-9, 9, (2, 30, 30, 3))
     w = np.random.default_rng(9).integers(-9, 9, (3, 3, 3, 5))

@@ -3,6 +3,7 @@
 #include "pool.inc.h"
 #include "pool_halves.inc.h"
 #include "png_loops.inc.h"
+#include "layer.inc.h"
 
 const struct clone CLONE(clone) = {
     .name = CLONE_NAME,
@@ -10,4 +11,5 @@ const struct clone CLONE(clone) = {
     .extremes_u16 = CLONE(extremes_u16),
     .pool = &CLONE(pool_loops),
     .png = &CLONE(png_loops),
+    .layer = &CLONE(layer_loops),
 };

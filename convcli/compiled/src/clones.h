@@ -18,6 +18,7 @@ struct clone {
     void (*extremes_u16)(const uint16_t *values, ptrdiff_t count, int *lowest, int *highest);
     const struct pool_loops *pool;
     const struct png_loops *png;
+    const struct layer_loops *layer;
 };
 
 #if defined(__GNUC__) && defined(__x86_64__)

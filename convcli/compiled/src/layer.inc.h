@@ -1,0 +1,34 @@
+/* The loops of convolution layers, for float32 and float64. */
+#include "layer.h"
+
+#if defined(__clang__)
+#define UNROLLED _Pragma("unroll")
+#define INLINED inline __attribute__((always_inline))
+#elif defined(__GNUC__)
+#define UNROLLED _Pragma("GCC unroll 16")
+#define INLINED inline __attribute__((always_inline))
+#else
+#define UNROLLED
+#define INLINED inline
+#endif
+
+#define VALUE float
+#define TYPED(name) CLONE(name##_f32)
+#include "layer_products.inc.h"
+#include "layer_depthwise.inc.h"
+#undef VALUE
+#undef TYPED
+
+#define VALUE double
+#define TYPED(name) CLONE(name##_f64)
+#include "layer_products.inc.h"
+#include "layer_depthwise.inc.h"
+#undef VALUE
+#undef TYPED
+static const struct layer_loops CLONE(layer_loops) = {
+    .products = {CLONE(products_f32), CLONE(products_f64)},
+    .depthwise = {CLONE(depthwise_f32), CLONE(depthwise_f64)},
+};
+
+#undef UNROLLED
+#undef INLINED
