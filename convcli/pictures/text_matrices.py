@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,6 @@ __all__ = ["format_matrix", "parse_integer", "parse_matrix", "parse_number", "pa
 BLOCK_CHARACTERS = 1 << 16  # characters that are split into lines at once
 
 _DECIMAL = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"  # linear time: never ambiguous
-_CELL = re.compile(
-    rf"(?P<numerator>{_DECIMAL})(?:/(?P<denominator>{_DECIMAL}))?|[+-]?(?:nan|inf)", re.IGNORECASE
-)
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _LINE_END = re.compile(r"\r\n?|\n")
 _MIN_INT64, _MAX_INT64 = -(1 << 63), (1 << 63) - 1
@@ -104,11 +102,11 @@ def parse_rows(text: str, name: str, *, max_cells: int | None = None) -> list[li
 
 def _is_header(first_row: list[str], text: str) -> bool:
     """Whether a first row holds no number, but the line after it holds as many numbers as it has cells."""
-    if any(map(_CELL.fullmatch, first_row)):
+    if any(map(_cell_pattern().fullmatch, first_row)):
         return False
     second_line = next(islice(_lines(text.strip()), 1, None), "")
     second_row = _split_row(second_line, len(first_row))
-    return len(second_row) == len(first_row) and all(map(_CELL.fullmatch, second_row))
+    return len(second_row) == len(first_row) and all(map(_cell_pattern().fullmatch, second_row))
 
 
 def _rows(text: str, name: str, max_parts: int) -> Iterator[str]:
@@ -160,7 +158,7 @@ def _parse_cell(cell: str, row: int, column: int, name: str) -> int | float:
     plain = cell.replace("\N{MINUS SIGN}", "-")
     if _INTEGER.fullmatch(plain):
         return parse_integer(plain)
-    match = _CELL.fullmatch(plain)
+    match = _cell_pattern().fullmatch(plain)
     position = f"row {row}, column {column}"
     if match is None:
         raise MatrixError(name, f"{position} is {'empty' if not cell else f'{cell[:40]!r}, not a number'}")
@@ -169,6 +167,14 @@ def _parse_cell(cell: str, row: int, column: int, name: str) -> int | float:
     if float(match["denominator"]) == 0:
         raise MatrixError(name, f"{position} is {cell[:40]!r}, a division by zero")
     return float(match["numerator"]) / float(match["denominator"])
+
+
+@cache
+def _cell_pattern() -> re.Pattern[str]:
+    """Return the pattern of a number, compiled when the first text is read: most runs read none."""
+    return re.compile(
+        rf"(?P<numerator>{_DECIMAL})(?:/(?P<denominator>{_DECIMAL}))?|[+-]?(?:nan|inf)", re.IGNORECASE
+    )
 
 
 def parse_integer(digits: str) -> int | float:

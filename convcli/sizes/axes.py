@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 from convcli.errors import SizeError
-from convcli.sizes.adaptive import AdaptiveAxis
 from convcli.sizes.per_axis import Padding, Pair, PerAxis, as_amounts, as_pair, direction, per_axis
 from convcli.sizes.text import NamedPadding, PaddingAmounts, format_size, joined_if_different, parse_padding
-from convcli.sizes.transposed import TransposedAxis
 from convcli.sizes.windowed import Axis
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convcli.sizes.adaptive import AdaptiveAxis
+    from convcli.sizes.transposed import TransposedAxis
 
 __all__ = [
     "adaptive_axes",
@@ -193,6 +196,8 @@ def transposed_axes(
     >>> [axis.output for axis in transposed_axes((7, 7), 3, stride=2, padding=1, output_padding=1)]
     [14, 14]
     """
+    from convcli.sizes.transposed import TransposedAxis  # late: pictures need none of it
+
     given = _Geometry(size, window, stride, dilation)
     added = per_axis(output_padding, "output padding", 0, given.rank)
     if isinstance(padding, str):
@@ -247,6 +252,8 @@ def adaptive_axes(size: PerAxis, output: PerAxis = 1) -> tuple[AdaptiveAxis, ...
     >>> [axis.spread + 1 for axis in adaptive_axes((13, 6), 6)]
     [3, 1]
     """
+    from convcli.sizes.adaptive import AdaptiveAxis  # late, as above
+
     rank = len(size) if isinstance(size, tuple | list) else 2
     outputs = per_axis(output, "output", 1, rank)
     return tuple(map(AdaptiveAxis, per_axis(size, "input", 1, rank), outputs))
