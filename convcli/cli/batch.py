@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from shutil import get_terminal_size
 from typing import TYPE_CHECKING, NamedTuple
 
 from convcli.cli.options.batch import BatchOptions
 from convcli.cli.reports.pictures.results import format_answers, format_messages, format_result
 from convcli.cli.terminal.output import (
+    answer_columns,
     display_width,
     escaped,
     is_human_readable,
@@ -114,7 +114,7 @@ def _name_width(batch: Batch) -> int:
     """Return the width of the longest name of an output; a few that are much longer do not count."""
     if batch.destination.output is not None:
         return 0
-    max_width = min(get_terminal_size().columns // 2, MAX_NAME_WIDTH)
+    max_width = min(answer_columns() // 2, MAX_NAME_WIDTH)
     longest = 0
     for recipe in batch.recipes:
         destination = recipe.destination or batch.destination

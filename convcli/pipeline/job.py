@@ -56,7 +56,7 @@ class Job(NamedTuple):
 
     def run(self) -> Report:
         """Do everything; failures are in the report."""
-        report = Report(self.source)
+        report = Report(self.source, [])
         if self.source.error:
             report.events.append(self.failure(self.source.error))
             return report
@@ -75,7 +75,7 @@ class Job(NamedTuple):
             pictures = [self.reading.load(self.source.name)] * len(recipes)
         except ConvcliError as error:
             output = error.what if isinstance(error, OutputError) else None
-            report.events.append(Failure(error, error.why, output))
+            report.events.append(Failure.of(error, error.why, output))
             return report
         except MemoryError:
             report.events.append(self.failure(NO_MEMORY))
@@ -88,14 +88,14 @@ class Job(NamedTuple):
                 skip_existing = self.outputs.destination.skip_existing
                 report.events.append(event_of_error(error, self.source, skip_existing=skip_existing))
             else:
-                report.events += [Note(note) for note in (*notes, *dropped)]
+                report.events.extend(Note(note) for note in (*notes, *dropped))
                 report.events.append(finished)
                 notes = ()  # reported once
         return report
 
     def failure(self, why: str) -> Failure:
         """Return a failure of the input, for example that its process was killed."""
-        return Failure(ImageError(self.source.display_name, why), why)
+        return Failure.of(ImageError(self.source.display_name, why), why)
 
     def _run_frames(
         self, recipes: Sequence[Recipe], selected: FrameRange, times: FileTimes | None, report: Report
@@ -133,7 +133,7 @@ class Job(NamedTuple):
         notes = [Note(note) for note in (*input_notes.texts, *self._notes_on_times(times))]
         for result in results:
             events = result.finish(partial(self._store, times))
-            report.events += events if result.stopped else [*notes, *events]
+            report.events.extend(events if result.stopped else [*notes, *events])
             notes = notes if result.stopped else []  # reported once
 
     def _notes_on_times(self, times: FileTimes | None) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from itertools import count as count_from
 from itertools import takewhile
 from typing import TYPE_CHECKING, Generic, NamedTuple, NoReturn, Protocol, TypeVar
@@ -122,13 +121,13 @@ def map_in_processes(
                 yielded += 1
 
 
-@dataclass(eq=False)
 class _Worker(Generic[Part]):
     """A process and its task: the part that it is working on, after its number."""
 
-    pid: int
-    connection: "Connection"
-    task: tuple[int, Part] | None = None
+    def __init__(self, pid: int, connection: "Connection") -> None:
+        self.pid = pid
+        self.connection = connection
+        self.task: tuple[int, Part] | None = None
 
 
 class _ProcessPool(Generic[Part, Result]):

@@ -1,7 +1,9 @@
-"""What happened to one input of a batch: notes, failures, skipped and finished results, in order."""
+"""What happened to one input of a batch: notes, failures, skipped and finished results, in order.
+
+No dataclasses: making one takes longer than filtering a small picture.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from convcli.errors import ConvcliError, ImageError, OutputError, OutputExists
@@ -19,17 +21,18 @@ class Note(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """A failure of the output that it names, otherwise of the input; `why` does not repeat that name."""
 
     error: ConvcliError
     why: str
     output: str | None = None
 
-    def __post_init__(self) -> None:
-        """Forget where the error came from: its frames hold the report, and with it memory, in a cycle."""
-        self.error.__traceback__ = self.error.__context__ = None
+    @classmethod
+    def of(cls, error: ConvcliError, why: str, output: str | None = None) -> "Failure":
+        """Return a failure, and forget where its error came from: the frames hold memory, in a cycle."""
+        error.__traceback__ = error.__context__ = None
+        return cls(error, why, output)
 
 
 class Skipped(NamedTuple):
@@ -70,18 +73,17 @@ def event_of_error(
     if isinstance(error, OutputExists) and skip_existing:  # another run has just made it
         return Skipped(error.what)
     if isinstance(error, OutputError):
-        return Failure(error, error.why, error.what)
+        return Failure.of(error, error.why, error.what)
     if isinstance(error, ConvcliError):
-        return Failure(error, f"{where}{error}")
-    return Failure(ImageError(source.display_name, NO_MEMORY), NO_MEMORY)
+        return Failure.of(error, f"{where}{error}")
+    return Failure.of(ImageError(source.display_name, NO_MEMORY), NO_MEMORY)
 
 
-@dataclass
-class Report:
-    """What happened to one input; it can be sent from one process to another."""
+class Report(NamedTuple):
+    """What happened to one input, in a list that grows; it can be sent from one process to another."""
 
     source: Source
-    events: list[Note | Failure | Skipped | Finished] = field(default_factory=list)
+    events: list[Note | Failure | Skipped | Finished]
 
     @property
     def skipped(self) -> bool:

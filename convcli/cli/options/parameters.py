@@ -5,8 +5,6 @@ them where it is needed (`convcli.cli.app`): for help, for completion, and for e
 `read_command_line` does not understand, to say what is wrong with it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 

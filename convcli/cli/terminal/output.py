@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from convcli.files.streams import redirect_to_null, write_bytes
 
 __all__ = [
+    "answer_columns",
     "display_width",
     "escaped",
     "format_name",
@@ -69,6 +70,13 @@ def stdout_is_terminal() -> bool:
 def stderr_is_terminal() -> bool:
     """Whether standard error is a terminal: messages are wrapped, and progress is shown."""
     return sys.stderr is not None and sys.stderr.isatty()
+
+
+def answer_columns() -> int:
+    """Return the width of the terminal that shows the answer."""
+    from shutil import get_terminal_size  # late: answers in a pipe need no width
+
+    return get_terminal_size().columns
 
 
 def escaped(text: object) -> str:
@@ -170,12 +178,11 @@ def wrapped(
     >>> wrapped("(28x28, int16 from -9 to 9)", "  ", "  ")
     '  (28x28, int16 from -9 to 9)\\n'
     """
-    from shutil import get_terminal_size
     from textwrap import fill
 
     lines = fill(
         text,
-        max(columns or get_terminal_size().columns, len(first_indent) + max(min_width, 1)),
+        max(columns or answer_columns(), len(first_indent) + max(min_width, 1)),
         initial_indent=first_indent,
         subsequent_indent=indent,
         break_long_words=False,

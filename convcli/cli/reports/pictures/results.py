@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 from convcli.cli.terminal.output import (
+    answer_columns,
     display_width,
     escaped,
     format_name,
@@ -81,7 +81,7 @@ def _name_and_summary(name: object, summary: str, name_width: int = 0) -> str:
 
     The hint against saturation goes on a further line if there is no room for it.
     """
-    free_width = get_terminal_size().columns - 2 - len(summary.removesuffix(SATURATION_HINT))
+    free_width = answer_columns() - 2 - len(summary.removesuffix(SATURATION_HINT))
     own_width = display_width(escaped(name))
     if own_width > free_width:
         return f"{format_name(name)}\n{wrapped(summary, '  ', '  ')}"
@@ -95,7 +95,7 @@ def _format_printed(finished: Finished, matrix: NDArray[Any]) -> str:
     if not is_human_readable():
         return format_matrix(matrix)
     text = format_matrix(matrix, aligned=True)
-    columns = get_terminal_size().columns
+    columns = answer_columns()
     if len(text.partition("\n")[0]) > columns:
         text = wrapped(f"too wide for {columns} columns; use -o FILE or a pipe to get all of it")
     printed = result_record(matrix.shape, matrix.shape, matrix.dtype, measure(matrix))
