@@ -72,4 +72,15 @@ CALLS: Mapping[str, list[Call]] = {
         ),
         _layer(np.ones((1, 5, 9, 1)), np.ones((7, 9)), np.ones((1, 2, 7, 1))),
     ],
+    "entropy": [_call(np.arange(50, dtype=np.uint8).reshape(5, 10))],
+    "png_filtered": [
+        _call(_picture(5, 7), 1, None, 0, 5, 31),
+        _call(_picture(4, 6, 4), 3, None, 1, 3, 5),
+        _call(_picture(4, 6, 3, dtype=np.uint16), 3, _picture(4, 6, dtype=np.uint16), 0, 4, 16),
+    ],
+    "png_strip": [
+        _call(_picture(5, 7), 1, None, 0, 5, True),
+        _call(_picture(4, 6, 4), 3, None, 1, 3, False),
+        _call(_picture(4, 6, 3, dtype=np.uint16), 3, _picture(4, 6, dtype=np.uint16), 0, 4, True),
+    ],
 }
