@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, NamedTuple
 
-from numpy.lib.stride_tricks import as_strided
-
 from convcli.convolution.algorithms.direct import columns_then_rows
 from convcli.convolution.algorithms.per_channel import per_channel
 from convcli.convolution.algorithms.steps import (
@@ -115,9 +113,13 @@ class _Blocks(NamedTuple):
         taps, used, block = self.band.shape
         item = self.band.itemsize
         height, line = len(target), plane.strides[0]
-        into = as_strided(target, (count, height, block), (block * target.strides[1], *target.strides))
+        into = np.lib.stride_tricks.as_strided(
+            target, (count, height, block), (block * target.strides[1], *target.strides)
+        )
         rows_read = (height - 1) * self.down + taps
-        windows = as_strided(plane, (count, rows_read, used), (self.across * item, line, item))
+        windows = np.lib.stride_tricks.as_strided(
+            plane, (count, rows_read, used), (self.across * item, line, item)
+        )
         if taps == 1 and into.dtype == self.band.dtype and into.strides[2] == item:
             return [partial(np.matmul, windows[:, :: self.down], self.band[0], out=into)]
         groups = -(-height // self.phases)
@@ -125,12 +127,12 @@ class _Blocks(NamedTuple):
         source = buffers.array("windows", (count, padded_rows, used), self.band.dtype)
         sums = buffers.array("sums", (count, groups * self.phases, block), self.band.dtype)
         step, row = self.down * used * item, block * item
-        windows_of_outputs = as_strided(
+        windows_of_outputs = np.lib.stride_tricks.as_strided(
             source,
             (count, self.phases, groups, taps * used),
             (source.strides[0], step, self.phases * step, item),
         )
-        outputs = as_strided(
+        outputs = np.lib.stride_tricks.as_strided(
             sums, (count, self.phases, groups, block), (sums.strides[0], row, self.phases * row, item)
         )
         return [

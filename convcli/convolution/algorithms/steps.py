@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from numpy.lib.stride_tricks import as_strided
-
 from convcli.convolution.buffers import BufferPool
 from convcli.late_numpy import np
 from convcli.sizes.windowed import Axis
@@ -75,7 +73,7 @@ def column_chunks(plane: Array, width: int) -> Iterator[Array]:
     count, rest = divmod(plane.shape[1], width)
     line, item = plane.strides
     if count:
-        yield as_strided(plane, (count, len(plane), width), (width * item, line, item))
+        yield np.lib.stride_tricks.as_strided(plane, (count, len(plane), width), (width * item, line, item))
     if rest:
         yield plane[:, count * width :]
 
