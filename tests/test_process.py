@@ -164,6 +164,8 @@ FIGURES = {"convcli.cli.terminal.previews", "convcli.drawing.shapes", "convcli.f
         (SIZE, PICTURES | SEARCHES | COMPARISON | TABLES),
         (("params", "resnet50"), PICTURES | SEARCHES | COMPARISON),
         (PICTURE, SEARCHES | TABLES | KERNEL_FILES | BANKS | OTHER_FORMATS | FIGURES),
+        (("filters", "gabor"), {"numpy", "PIL"} | SEARCHES | KERNEL_FILES | BANKS | FIGURES),
+        (("filters", "--json"), {"numpy", "PIL"} | SEARCHES | KERNEL_FILES | BANKS | FIGURES),
     ],
 )
 def test_a_run_loads_only_what_it_needs(arguments: tuple[str, ...], unneeded: set[str]) -> None:
