@@ -164,7 +164,10 @@ FIGURES = {"convcli.cli.terminal.previews", "convcli.drawing.shapes", "convcli.f
         (SIZE, PICTURES | SEARCHES | COMPARISON | TABLES),
         (("params", "resnet50"), PICTURES | SEARCHES | COMPARISON),
         (PICTURE, SEARCHES | TABLES | KERNEL_FILES | BANKS | OTHER_FORMATS | FIGURES),
-        (("filters", "gabor"), {"numpy", "PIL"} | SEARCHES | KERNEL_FILES | BANKS | FIGURES),
+        (
+            ("filters", "gabor"),
+            {"numpy", "PIL", "convcli.convolution.rendering"} | SEARCHES | KERNEL_FILES | BANKS | FIGURES,
+        ),
         (("filters", "--json"), {"numpy", "PIL"} | SEARCHES | KERNEL_FILES | BANKS | FIGURES),
     ],
 )

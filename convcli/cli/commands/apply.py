@@ -193,12 +193,8 @@ def apply(
         start_decoding(images[0])  # while numpy is loading
     from convcli.cli.batch import run_batch
     from convcli.cli.options.batch import BatchOptions
-    from convcli.cli.options.filtering import (
-        kernel_files,
-        read_filters,
-        read_rendering,
-        read_window,
-    )
+    from convcli.cli.options.filtering import read_rendering, read_window
+    from convcli.cli.options.filters import kernel_files, read_filters
     from convcli.pipeline.recipes.filtering import convolution_recipe
 
     batch = BatchOptions.read(images, background, arguments)

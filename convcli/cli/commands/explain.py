@@ -166,7 +166,8 @@ def explain(
         raise UsageError("--filter", "give either one --filter or one --kernel")
     check_names([image])
     from convcli.cli.options.batch import read_options
-    from convcli.cli.options.filtering import kernel_files, read_filters, read_window
+    from convcli.cli.options.filtering import read_window
+    from convcli.cli.options.filters import kernel_files, read_filters
     from convcli.cli.reports.pictures.explained import ValueReport
     from convcli.convolution.fused import filter_pixels
     from convcli.convolution.rendering import SignedMapping, render

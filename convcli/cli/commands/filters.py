@@ -69,7 +69,7 @@ def filters(
             raise UsageError("NAME", "missing; for example: convcli filters sobel-x --angle 70")
         _print_catalog(json=json)
         return 0
-    from convcli.cli.options.filtering import kernel_files, read_filters
+    from convcli.cli.options.filters import kernel_files, read_filters
     from convcli.cli.reports.pictures.kernels import check_kernel_file, coefficient_rows, save_kernel
     from convcli.kernels.filter import Filter
 

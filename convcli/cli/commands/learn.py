@@ -158,7 +158,7 @@ def learn(
     preview_request = PreviewRequest.read(preview, preview_as)
     size, max_steps = parse_pair(f, "filter"), parse_count("5000" if steps is None else steps, "steps")
     from convcli.cli.options.batch import read_options
-    from convcli.cli.options.filtering import parse_number_option  # late: help needs no numpy
+    from convcli.cli.options.filters import parse_number_option  # late: help needs no filters
     from convcli.cli.reports.pictures.kernels import (
         check_kernel_file,
         check_volume_format,
