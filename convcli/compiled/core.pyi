@@ -114,5 +114,6 @@ def layer_depthwise(
     """Compute a depthwise layer, as `layer_products` a dense one.
 
     `weights` are (f_h f_w + 1, n_c + lanes): those of each tap for all filters, and once more from the first
-    filter on; the last row is the bias. Filters are a multiple of the channels.
+    filter on; the last row is the bias. Filters are a multiple of the channels. Weights are not multiplied by
+    padding.
     """

@@ -159,11 +159,14 @@ def test_what_does_not_fit_is_refused(changes: dict[str, Any], depthwise: bool) 
         call(depthwise, **changes)
 
 
-@pytest.mark.parametrize("depthwise", [False, True])
-def test_copies_beyond_all_memory_are_refused(depthwise: bool) -> None:
+def test_copies_beyond_all_memory_are_refused() -> None:
     most = (1 << 30) - 1
+    how: dict[str, Any] = {"stride": (most, most), "dilation": (most, most)}
     with pytest.raises(MemoryError):
-        call(depthwise, stride=(most, most), dilation=(most, most))
+        call(**how)
+    with pytest.raises(MemoryError):  # several filters per channel
+        call(depthwise=True, target=np.zeros((1, 4, 5, 6), F), weights=np.zeros((10, 22), F), **how)
+    call(depthwise=True, **how)  # copies nothing
 
 
 def test_an_output_must_not_overlap_what_is_read() -> None:
@@ -179,10 +182,13 @@ def test_an_output_must_not_overlap_what_is_read() -> None:
 
 def test_windows_beyond_the_image_read_zeros() -> None:
     images, target = np.full((1, 6, 7, 3), 5, F), np.full(TARGET.shape, 9, F)
+    channels = np.full(CHANNELS.shape, 9, F)
     weights = np.ones(WEIGHTS.shape, F)
     for start in ((100, 0), (0, -200), (-(1 << 29), 1 << 29)):
         call(images=images, weights=weights, target=target, start=start)
         assert (target == 1).all()  # the bias alone
+        call(depthwise=True, images=images, weights=np.ones((10, 19), F), target=channels, start=start)
+        assert (channels == 1).all()
     call(images=images[:, ::-1, ::-1], weights=weights, target=target, start=(-2, -2))
     assert target[0, 0, :3, 0].tolist() == [16, 31, 46]
 

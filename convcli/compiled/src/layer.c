@@ -157,19 +157,20 @@ static void copy_row(const struct layer_array *image, Py_ssize_t itemsize, Py_ss
             copy_repeated(row + (left + column) * distance, image->channels, itemsize, repeats, target + column * pixel);
 }
 
-/* Let the input begin where the first window does, copied with its padding if a window leaves it, and each channel
-   several times if several filters read it. Returns false without memory; the caller frees `copy`. */
-static bool prepare_input(struct layer *layer, Py_ssize_t itemsize, Py_ssize_t repeats, char **copy)
+/* Replace the input by a copy of what the windows read if the loops need one: with its padding for a dense layer, with
+   each channel several times if several filters of a depthwise layer read it. Returns false without memory; the caller
+   frees `copy`. */
+static bool prepare_input(struct layer *layer, Py_ssize_t itemsize, bool is_depthwise, char **copy)
 {
     struct layer_array *input = &layer->input;
+    Py_ssize_t repeats = is_depthwise ? layer->target.channels / input->channels : 1;
     Py_ssize_t height = extent(layer->target.height, layer->stride_down, layer->window_height, layer->dilation_down);
     Py_ssize_t width = extent(layer->target.width, layer->stride_across, layer->window_width, layer->dilation_across);
     Py_ssize_t top = layer->top, left = layer->left;
-    char *values = input->values;
-    if (repeats == 1 && top >= 0 && left >= 0 && top + height <= input->height && left + width <= input->width) {
-        input->values = values + (top * input->row_distance + left * input->pixel_distance) * itemsize;
+    const char *values = input->values;
+    bool is_inside = top >= 0 && left >= 0 && top + height <= input->height && left + width <= input->width;
+    if (repeats == 1 && (is_depthwise || is_inside))
         return true;
-    }
     Py_ssize_t row_bytes = itemsize;
     if (!multiply(&row_bytes, input->channels * repeats) || !multiply(&row_bytes, width))
         return false;
@@ -185,6 +186,7 @@ static bool prepare_input(struct layer *layer, Py_ssize_t itemsize, Py_ssize_t r
             else
                 copy_row(input, itemsize, repeats, values + (image * input->image_distance + row * input->row_distance) * itemsize,
                          left, width, target);
+    layer->top = layer->left = 0;
     input->values = *copy;
     input->channels *= repeats;
     input->height = height;
@@ -198,11 +200,10 @@ static bool prepare_input(struct layer *layer, Py_ssize_t itemsize, Py_ssize_t r
 static bool run(struct layer *layer, bool is_double, bool is_depthwise)
 {
     const struct layer_loops *loops = active_clone->layer;
-    Py_ssize_t repeats = is_depthwise ? layer->target.channels / layer->input.channels : 1;
     char *copy = NULL;
     bool has_memory;
     Py_BEGIN_ALLOW_THREADS
-    has_memory = prepare_input(layer, is_double ? sizeof(double) : sizeof(float), repeats, &copy);
+    has_memory = prepare_input(layer, is_double ? sizeof(double) : sizeof(float), is_depthwise, &copy);
     if (has_memory)
         (is_depthwise ? loops->depthwise : loops->products)[is_double](layer);
     free(copy);

@@ -18,8 +18,22 @@ struct layer {
     const void *weights;
     ptrdiff_t window_height, window_width;
     ptrdiff_t stride_down, stride_across, dilation_down, dilation_across;
-    ptrdiff_t top, left; /* where the first window begins in the images, before their padding is added */
+    ptrdiff_t top, left; /* where the first window begins in the images */
 };
+
+/* The taps of a window that read pixels, not padding: rows `top` to before `bottom`, columns `left` to `right`. */
+struct layer_taps {
+    ptrdiff_t top, bottom, left, right;
+};
+
+/* Find the taps of a window beginning at pixel `start` of an axis that are inside it: `first` to before `end`. */
+static inline void layer_taps_inside(ptrdiff_t start, ptrdiff_t side, ptrdiff_t window, ptrdiff_t dilation,
+                                     ptrdiff_t *first, ptrdiff_t *end)
+{
+    ptrdiff_t reached = start >= side ? 0 : (side - 1 - start) / dilation + 1;
+    *first = start >= 0 ? 0 : (dilation - 1 - start) / dilation;
+    *end = reached < window ? reached : window;
+}
 
 /* The loops, of which each clone has its own, for float32 and float64. */
 struct layer_loops {

@@ -1,6 +1,13 @@
 /* The loops of convolution layers, for float32 and float64. */
 #include "layer.h"
 
+/* Outputs that are computed together, as measured: as many as the registers hold for each of them a block of filters.
+   The weights of a block are read for several times as many outputs while they are in the cache. */
+enum {
+    LAYER_OUTPUTS = VECTOR_BYTES == 64 ? 14 : VECTOR_BYTES == 32 ? 6 : 3,
+    LAYER_PANEL = 4 * LAYER_OUTPUTS,
+};
+
 #if defined(__clang__)
 #define UNROLLED _Pragma("unroll")
 #define INLINED inline __attribute__((always_inline))

@@ -1,97 +1,102 @@
-/* A depthwise layer, for one type of VALUE: each channel has its own window of weights.
+/* A depthwise layer, for one type of VALUE: each channel has its own window of weights. Taps that read padding are
+   left out, so nothing is copied.
 
    A row of weights holds those of one tap for all channels, then again from the first channel on, so that a vector may
    begin at any channel; the last row is the bias. Each output adds its products in the order of the window. */
-enum { TYPED(OUTPUTS) = 8 };
+enum { TYPED(OUTPUTS) = 6 };
 
-/* Compute a vector of channels for `count` outputs, whose windows lie `step` apart. */
-static INLINED void
-TYPED(depthwise_vectors)(const struct layer *layer, const VALUE *pixel, ptrdiff_t step, const VALUE *weights,
-                         VALUE *result, ptrdiff_t result_step, const int count)
+/* Compute a vector of channels for `count` outputs: their windows lie `step` apart, the first begins at `start`. */
+static INLINED void TYPED(depthwise_vectors)(const struct layer *layer, const struct layer_taps *taps, ptrdiff_t start,
+                                             ptrdiff_t step, ptrdiff_t channel, VALUE *result, ptrdiff_t result_step,
+                                             const int count)
 {
-    TYPED(vector) totals[TYPED(OUTPUTS)], weight, value;
-    memset(totals, 0, sizeof totals);
+    TYPED(vector) totals[TYPED(OUTPUTS)] = {{0}}, weight, value;
     ptrdiff_t down = layer->dilation_down * layer->input.row_distance;
     ptrdiff_t across = layer->dilation_across * layer->input.pixel_distance;
-    ptrdiff_t weight_row = layer->input.channels + TYPED(BLOCK);
-    for (ptrdiff_t y = 0; y < layer->window_height; y++)
-        for (ptrdiff_t x = 0; x < layer->window_width; x++, weights += weight_row) {
-            const VALUE *start = pixel + y * down + x * across;
-            memcpy(&weight, weights, sizeof weight);
+    ptrdiff_t weight_row = layer->target.channels + TYPED(BLOCK);
+    const VALUE *weights = (const VALUE *)layer->weights + channel, *values = layer->input.values;
+    for (ptrdiff_t y = taps->top; y < taps->bottom; y++)
+        for (ptrdiff_t x = taps->left; x < taps->right; x++) {
+            const VALUE *activations = values + (start + y * down + x * across);
+            memcpy(&weight, weights + (y * layer->window_width + x) * weight_row, sizeof weight);
             UNROLLED for (int output = 0; output < count; output++) {
-                memcpy(&value, start + output * step, sizeof value);
+                memcpy(&value, activations + output * step, sizeof value);
                 totals[output] += weight * value;
             }
         }
-    memcpy(&weight, weights, sizeof weight);
+    memcpy(&weight, weights + layer->window_height * layer->window_width * weight_row, sizeof weight);
     UNROLLED for (int output = 0; output < count; output++) {
         totals[output] += weight;
         memcpy(result + output * result_step, &totals[output], sizeof weight);
     }
 }
 
-static void TYPED(depthwise_value)(const struct layer *layer, const VALUE *pixel, const VALUE *weights, VALUE *result)
+static void TYPED(depthwise_value)(const struct layer *layer, const struct layer_taps *taps, ptrdiff_t start,
+                                   ptrdiff_t channel, VALUE *result)
 {
-    ptrdiff_t weight_row = layer->input.channels + TYPED(BLOCK);
+    ptrdiff_t weight_row = layer->target.channels + TYPED(BLOCK);
+    const VALUE *weights = (const VALUE *)layer->weights + channel, *values = layer->input.values;
     VALUE total = 0;
-    for (ptrdiff_t y = 0; y < layer->window_height; y++)
-        for (ptrdiff_t x = 0; x < layer->window_width; x++, weights += weight_row)
-            total += *weights * pixel[y * layer->dilation_down * layer->input.row_distance
-                                      + x * layer->dilation_across * layer->input.pixel_distance];
-    *result = total + *weights;
+    for (ptrdiff_t y = taps->top; y < taps->bottom; y++)
+        for (ptrdiff_t x = taps->left; x < taps->right; x++)
+            total += weights[(y * layer->window_width + x) * weight_row]
+                     * values[start + y * layer->dilation_down * layer->input.row_distance
+                              + x * layer->dilation_across * layer->input.pixel_distance];
+    *result = total + weights[layer->window_height * layer->window_width * weight_row];
 }
 
-/* Few channels, but the pixels of the row adjoin and so do their windows: the row is one line of values. */
-static void TYPED(depthwise_line)(const struct layer *layer, const VALUE *pixels, VALUE *results)
+/* Columns `first` to before `end` of a row of outputs, which all use the same taps; the window of column 0 begins at
+   `start`. The last vector of channels, or of a line, may compute some values again. */
+static void TYPED(depthwise_columns)(const struct layer *layer, const struct layer_taps *taps, ptrdiff_t start,
+                                     VALUE *results, ptrdiff_t first, ptrdiff_t end)
 {
-    ptrdiff_t channels = layer->input.channels, length = layer->target.width * channels;
-    for (ptrdiff_t next = 0; next < length; next += TYPED(LANES)) {
-        ptrdiff_t at = next + TYPED(LANES) <= length ? next : length - TYPED(LANES);
-        const VALUE *weights = (const VALUE *)layer->weights + at % channels;
-        TYPED(depthwise_vectors)(layer, pixels + at, 0, weights, results + at, 0, 1);
-    }
-}
-
-/* At least a vector of channels; the last vector may compute some of them again. */
-static void TYPED(depthwise_pixels)(const struct layer *layer, const VALUE *pixels, VALUE *results)
-{
-    ptrdiff_t channels = layer->input.channels, width = layer->target.width;
-    ptrdiff_t step = layer->stride_across * layer->input.pixel_distance, result_step = layer->target.pixel_distance;
-    for (ptrdiff_t next = 0; next < channels; next += TYPED(LANES)) {
-        ptrdiff_t channel = next + TYPED(LANES) <= channels ? next : channels - TYPED(LANES);
-        const VALUE *weights = (const VALUE *)layer->weights + channel, *pixel = pixels + channel;
-        VALUE *result = results + channel;
-        ptrdiff_t column = 0;
-        for (; column + TYPED(OUTPUTS) <= width; column += TYPED(OUTPUTS))
-            TYPED(depthwise_vectors)(layer, pixel + column * step, step, weights, result + column * result_step,
-                                     result_step, TYPED(OUTPUTS));
-        for (; column < width; column++)
-            TYPED(depthwise_vectors)(layer, pixel + column * step, step, weights, result + column * result_step,
-                                     result_step, 1);
-    }
+    ptrdiff_t channels = layer->target.channels, result_step = layer->target.pixel_distance;
+    ptrdiff_t step = layer->stride_across * layer->input.pixel_distance, line = (end - first) * channels;
+    if (channels >= TYPED(LANES))
+        for (ptrdiff_t next = 0; next < channels; next += TYPED(LANES)) {
+            ptrdiff_t channel = next + TYPED(LANES) <= channels ? next : channels - TYPED(LANES), column = first;
+            for (; column + TYPED(OUTPUTS) <= end; column += TYPED(OUTPUTS))
+                TYPED(depthwise_vectors)(layer, taps, start + column * step + channel, step, channel,
+                                         results + column * result_step + channel, result_step, TYPED(OUTPUTS));
+            for (; column < end; column++)
+                TYPED(depthwise_vectors)(layer, taps, start + column * step + channel, step, channel,
+                                         results + column * result_step + channel, result_step, 1);
+        }
+    else if (step == channels && result_step == channels && line >= TYPED(LANES)) /* vectors span pixels */
+        for (ptrdiff_t next = 0; next < line; next += TYPED(LANES)) {
+            ptrdiff_t at = next + TYPED(LANES) <= line ? next : line - TYPED(LANES);
+            TYPED(depthwise_vectors)(layer, taps, start + first * step + at, 0, at % channels,
+                                     results + first * step + at, 0, 1);
+        }
+    else
+        for (ptrdiff_t column = first; column < end; column++)
+            for (ptrdiff_t channel = 0; channel < channels; channel++)
+                TYPED(depthwise_value)(layer, taps, start + column * step + channel, channel,
+                                       results + column * result_step + channel);
 }
 
 static void TYPED(depthwise)(const struct layer *layer)
 {
     const struct layer_array *input = &layer->input, *target = &layer->target;
-    ptrdiff_t channels = input->channels;
-    bool is_line = layer->stride_across == 1 && input->pixel_distance == channels && target->pixel_distance == channels
-                   && target->width >= TYPED(LANES);
     for (ptrdiff_t image = 0; image < target->images; image++)
         for (ptrdiff_t row = 0; row < target->height; row++) {
-            const VALUE *pixels = (const VALUE *)input->values + image * input->image_distance
-                                  + row * layer->stride_down * input->row_distance;
+            struct layer_taps taps;
+            ptrdiff_t top = layer->top + row * layer->stride_down, column = 0, end;
+            ptrdiff_t start = image * input->image_distance + top * input->row_distance
+                              + layer->left * input->pixel_distance;
             VALUE *results = (VALUE *)target->values + image * target->image_distance + row * target->row_distance;
-            if (channels >= TYPED(LANES))
-                TYPED(depthwise_pixels)(layer, pixels, results);
-            else if (is_line)
-                TYPED(depthwise_line)(layer, pixels, results);
-            else
-                for (ptrdiff_t column = 0; column < target->width; column++)
-                    for (ptrdiff_t channel = 0; channel < channels; channel++)
-                        TYPED(depthwise_value)(layer,
-                                               pixels + column * layer->stride_across * input->pixel_distance + channel,
-                                               (const VALUE *)layer->weights + channel,
-                                               results + column * target->pixel_distance + channel);
+            layer_taps_inside(top, input->height, layer->window_height, layer->dilation_down, &taps.top, &taps.bottom);
+            for (; column < target->width; column = end) {
+                ptrdiff_t left = layer->left + column * layer->stride_across;
+                layer_taps_inside(left, input->width, layer->window_width, layer->dilation_across, &taps.left,
+                                  &taps.right);
+                end = column + 1;
+                if (taps.left == 0 && taps.right == layer->window_width) { /* and the columns behind it, too */
+                    ptrdiff_t space = input->width - 1 - (layer->window_width - 1) * layer->dilation_across - left;
+                    end += space / layer->stride_across;
+                    end = end < target->width ? end : target->width;
+                }
+                TYPED(depthwise_columns)(layer, &taps, start, results, column, end);
+            }
         }
 }

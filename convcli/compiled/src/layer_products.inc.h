@@ -1,18 +1,9 @@
-/* Sums of products of a layer, for one type of VALUE: registers hold a block of filters for several outputs.
-
-   Each output adds its products in the order of the window, in every instruction set, so the sums are the same in
-   all of them. Multiplying reads the activation from memory; the weights of a block are read once for all outputs of
-   the block, one after the other. Outputs per block were measured: as many as the registers hold. */
+/* A dense layer, for one type of VALUE: registers hold a block of filters for several outputs. The input holds its
+   padding. Each output adds its products in the order of the window. */
 #if defined(__GNUC__)
 typedef VALUE TYPED(vector) __attribute__((vector_size(VECTOR_BYTES)));
 #else
 typedef VALUE TYPED(vector);
-#endif
-#ifndef LAYER_OUTPUTS
-#ifndef LAYER_GROUPS
-#define LAYER_GROUPS 4
-#endif
-#define LAYER_OUTPUTS (VECTOR_BYTES == 64 ? 14 : VECTOR_BYTES == 32 ? 6 : 3)
 #endif
 enum {
     TYPED(LANES) = sizeof(TYPED(vector)) / sizeof(VALUE),
@@ -58,9 +49,10 @@ static void TYPED(locate)(const struct layer *layer, ptrdiff_t first, int count,
     ptrdiff_t column = first % target->width, row = first / target->width % target->height;
     ptrdiff_t image = first / target->width / target->height;
     for (int output = 0; output < count; output++) {
-        pixels[output] = (const VALUE *)input->values + image * input->image_distance
-                         + row * layer->stride_down * input->row_distance
-                         + column * layer->stride_across * input->pixel_distance;
+        pixels[output] = (const VALUE *)input->values
+                         + (image * input->image_distance
+                            + (layer->top + row * layer->stride_down) * input->row_distance
+                            + (layer->left + column * layer->stride_across) * input->pixel_distance);
         results[output] = (VALUE *)target->values + image * target->image_distance + row * target->row_distance
                           + column * target->pixel_distance;
         if (++column == target->width) {
@@ -78,10 +70,10 @@ static void TYPED(products)(const struct layer *layer)
     const struct layer_array *input = &layer->input, *target = &layer->target;
     ptrdiff_t outputs = target->images * target->height * target->width;
     ptrdiff_t block_weights = (layer->window_height * layer->window_width * input->channels + 1) * TYPED(BLOCK);
-    const VALUE *pixels[LAYER_GROUPS * LAYER_OUTPUTS];
-    VALUE *results[LAYER_GROUPS * LAYER_OUTPUTS], sums[LAYER_OUTPUTS][TYPED(BLOCK)];
-    for (ptrdiff_t first = 0; first < outputs; first += LAYER_GROUPS * LAYER_OUTPUTS) {
-        int count = (int)(outputs - first < LAYER_GROUPS * LAYER_OUTPUTS ? outputs - first : LAYER_GROUPS * LAYER_OUTPUTS);
+    const VALUE *pixels[LAYER_PANEL];
+    VALUE *results[LAYER_PANEL], sums[LAYER_OUTPUTS][TYPED(BLOCK)];
+    for (ptrdiff_t first = 0; first < outputs; first += LAYER_PANEL) {
+        int count = outputs - first < LAYER_PANEL ? (int)(outputs - first) : LAYER_PANEL;
         TYPED(locate)(layer, first, count, pixels, results);
         for (int output = count; output % LAYER_OUTPUTS; output++)
             pixels[output] = pixels[0];
