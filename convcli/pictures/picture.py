@@ -166,8 +166,13 @@ class Picture:
     @property
     def pixel_format(self) -> str:
         """The name of the dtype of the pixels."""
-        pixels = self._held[0]
-        return f"uint{pixels.depth}" if isinstance(pixels, Raster) else pixels.dtype.name
+        return _format_of(self._held[0])
+
+    @property
+    def alpha_format(self) -> str:
+        """The name of the dtype of alpha, empty if there is none."""
+        alpha = self._held[1]
+        return "" if alpha is None else _format_of(alpha)
 
     @property
     def is_numeric(self) -> bool:
@@ -215,6 +220,10 @@ class Picture:
         return np.dstack((self.pixels, self.alpha))
 
 
+def _format_of(held: NDArray[Any] | Raster) -> str:
+    return f"uint{held.depth}" if isinstance(held, Raster) else held.dtype.name
+
+
 def _fits(alpha: NDArray[Any] | Raster, pixels: Raster) -> bool:
     return isinstance(alpha, Raster) and alpha.shape == pixels.shape[:2] and alpha.depth == pixels.depth
 
@@ -224,7 +233,7 @@ def _raster_of(held: NDArray[Any] | Raster) -> Raster | None:
         return held
     if held.dtype not in PIXEL_DTYPES or not held.flags.c_contiguous:
         return None
-    return Raster(held.data, held.shape[2] if held.ndim == 3 else None)
+    return Raster.of(held)
 
 
 def _alpha_like(alpha: NDArray[Any] | Raster, pixels: NDArray[Any] | Raster) -> NDArray[Any] | Raster:

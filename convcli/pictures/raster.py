@@ -72,6 +72,13 @@ class Raster(NamedTuple):
         return cls(plain.cast("B" if depth == 8 else "H", shape), channels)
 
     @classmethod
+    def of(cls, array: NDArray[Any]) -> Raster:
+        """Make a raster of an array of pixels: of the same memory, or of a copy if it is not contiguous."""
+        import numpy as np  # late, here and below: most rasters are never arrays
+
+        return cls(np.ascontiguousarray(array).data, array.shape[2] if array.ndim == 3 else None)
+
+    @classmethod
     def empty(cls, height: int, width: int, channels: int | None = None, *, depth: int = 8) -> Raster:
         """Make a raster of zeros that can be written to."""
         memory = allocate(height * width * (channels or 1) * (depth // 8))
@@ -103,7 +110,7 @@ class Raster(NamedTuple):
 
     def array(self) -> NDArray[Any]:
         """Return the pixels as a numpy array of the same memory."""
-        import numpy as np  # late: most rasters are never arrays
+        import numpy as np
 
         array: NDArray[Any] = np.asarray(self.samples)
         return array if self.channels is None else array[..., : self.channels]

@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from convcli.compiled.engine import is_compiled
 from convcli.pictures.formats.pillow.rasters import convert_to_rasters, image_of, new_raster
+from convcli.pictures.picture import Picture
 from convcli.pictures.raster import Raster
 from convcli.pictures.reading import load_picture
+from convcli.pictures.writing import write_picture
 
 SIZE = 37, 23  # width and height
 MODES = ("L", "RGB", "RGBA", "LA", "P", "1", "CMYK", "YCbCr")
@@ -170,5 +173,49 @@ for path in {paths!r}:
     assert picture.raster is not None
     assert picture.has_alpha == (picture.alpha_raster is not None)
     assert "numpy" not in sys.modules, path
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+WRITTEN = [
+    (file_format, channels, alpha)
+    for file_format in ("png", "jpeg", "webp", "bmp", "tiff", "pnm")
+    for channels in (None, 3)
+    for alpha in (False, True)
+    if not (alpha and file_format in {"jpeg", "bmp", "tiff", "pnm"})
+]
+
+
+@pytest.mark.parametrize(("file_format", "channels", "alpha"), WRITTEN)
+@pytest.mark.parametrize("padded", [False, True])
+def test_rasters_are_written_as_arrays_are(
+    file_format: str, channels: int | None, alpha: bool, padded: bool, tmp_path: Path
+) -> None:
+    noise = np.asarray(image_of_noise("RGBA"))
+    array = noise[..., 0].copy() if channels is None else noise[..., :3].copy()
+    raster = Raster.of(noise).with_channels(3) if padded and channels else Raster.of(array)
+    opacity = noise[..., 3] if alpha else None
+    of_array = Picture(np.flip(np.flip(array, 0).copy(), 0), opacity)
+    of_raster = Picture(raster, None if opacity is None else Raster.of(opacity))
+    assert of_array.raster is None
+    for name, picture in (("array", of_array), ("raster", of_raster)):
+        write_picture(tmp_path / f"{name}.{file_format}", picture)
+    assert (tmp_path / f"array.{file_format}").read_bytes() == (
+        tmp_path / f"raster.{file_format}"
+    ).read_bytes()
+
+
+def test_writing_takes_no_numpy(tmp_path: Path) -> None:
+    cases = [case for case in WRITTEN if is_compiled() or case[0] != "png"]
+    code = f"""
+import sys
+from convcli.pictures.picture import Picture
+from convcli.pictures.raster import Raster
+from convcli.pictures.writing import write_picture
+for file_format, channels, alpha in {cases!r}:
+    pixels = Raster.packed(bytes(range(12 * (channels or 1))), 3, 4, channels)
+    picture = Picture(pixels, Raster.empty(3, 4) if alpha else None, resolution=(72.0, 72.0))
+    write_picture({str(tmp_path)!r} + f"/{{channels}}{{alpha}}.{{file_format}}", picture)
+    assert "numpy" not in sys.modules, file_format
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

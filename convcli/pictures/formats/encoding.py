@@ -11,13 +11,14 @@ from PIL import Image
 
 from convcli.errors import ConvcliError, OutputError
 from convcli.late_numpy import np
-from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.formats.format_checks import holds_profile, pillow_numbers, tiff_beyond_pillow
 from convcli.pictures.formats.gif_writer import encode_gif
 from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat
+from convcli.pictures.formats.pillow.rasters import image_of
 from convcli.pictures.formats.png.writer import encode_png
 from convcli.pictures.npy import npy_header
 from convcli.pictures.picture import Picture, without_channel_axis
+from convcli.pictures.raster import Raster
 from convcli.pictures.text_matrices import format_matrix
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ def encode(
     UsageError
         `encode_png` does not accept the level or the number of jobs.
     """
-    memory = io.BytesIO()
     if file_format != OutputFormat.NPY:
         picture = without_channel_axis(picture)
     if file_format == OutputFormat.PNG:
@@ -57,7 +57,7 @@ def encode(
             level=png_level,
             jobs=jobs,
         )
-    if file_format == OutputFormat.PNM and picture.pixels.ndim == 3 and picture.pixels.dtype == np.uint16:
+    if file_format == OutputFormat.PNM and len(picture.shape) == 3 and picture.depth == 16:
         return _encode_deep_pnm(picture.pixels)
     if OUTPUT_FORMATS[file_format].extra or (
         file_format == OutputFormat.TIFF and tiff_beyond_pillow(picture)
@@ -66,17 +66,20 @@ def encode(
 
         with _encoder_errors(file_format, name):
             return [encode_deep(picture, file_format, _resolution_for(picture, file_format), jobs)]
-    if file_format == OutputFormat.NPY and picture.pixels.flags.c_contiguous:  # without a copy
-        header = npy_header(picture.pixels.shape, picture.pixels.dtype)
-        return [header, picture.pixels.reshape(-1).view(np.uint8).data]
     if file_format == OutputFormat.NPY:
-        np.save(memory, picture.pixels, allow_pickle=False)
-    elif file_format.text:
-        memory.write(format_matrix(picture.pixels, OUTPUT_FORMATS[file_format].separator).encode())
-    elif file_format == OutputFormat.GIF:
+        return _encode_npy(picture.pixels)
+    if file_format.text:
+        return [format_matrix(picture.pixels, OUTPUT_FORMATS[file_format].separator).encode()]
+    if file_format == OutputFormat.GIF:
         return [encode_gif(picture)]
-    else:
-        return [_encode_with_pillow(picture, file_format, name)]
+    return _encode_with_pillow(picture, file_format, name, jobs)
+
+
+def _encode_npy(pixels: NDArray[Any]) -> Sequence[bytes | memoryview]:
+    if pixels.flags.c_contiguous:  # without a copy
+        return [npy_header(pixels.shape, pixels.dtype), pixels.reshape(-1).view(np.uint8).data]
+    memory = io.BytesIO()
+    np.save(memory, pixels, allow_pickle=False)
     return [memory.getbuffer()]
 
 
@@ -95,20 +98,38 @@ def _encode_deep_pnm(pixels: NDArray[Any]) -> Sequence[bytes | memoryview]:
     return [f"P6\n{width} {height}\n65535\n".encode(), samples.data]
 
 
-def _array_for_pillow(picture: Picture) -> NDArray[Any]:
-    if picture.pixels.dtype in PIXEL_DTYPES:
-        return picture.pixels_with_alpha
-    return picture.pixels.astype(pillow_numbers(picture.pixels) or picture.pixels.dtype, copy=False)
-
-
-def _encode_with_pillow(picture: Picture, file_format: OutputFormat, name: str) -> memoryview:
-    pixels = _array_for_pillow(picture)
+def _encode_with_pillow(
+    picture: Picture, file_format: OutputFormat, name: str, jobs: int | None
+) -> Sequence[bytes | memoryview]:
     options = pillow_options(picture, file_format)
     resolution = _resolution_for(picture, file_format)
     if resolution is not None:
         options["dpi"] = resolution
-    pages = np.moveaxis(pixels, 2, 0) if picture.maps else [pixels]
-    return save_with_pillow([Image.fromarray(page) for page in pages], file_format, name, options)
+    if file_format == OutputFormat.JPEG:
+        from convcli.pictures.formats.jpeg_writer import encode_jpeg  # late: only for a JPEG
+
+        with _encoder_errors(file_format, name):
+            return encode_jpeg(picture.raster or Raster.of(picture.pixels), options, jobs=jobs)
+    return [save_with_pillow(_pages_for_pillow(picture), file_format, name, options)]
+
+
+def _pages_for_pillow(picture: Picture) -> list[Image.Image]:
+    """Return the images of a file: one, or one for each map."""
+    if picture.maps:
+        return [Image.fromarray(page) for page in np.moveaxis(_array_for_pillow(picture), 2, 0)]
+    if picture.raster is None or (picture.has_alpha and picture.alpha_raster is None):
+        return [Image.fromarray(_array_for_pillow(picture))]
+    image = image_of(picture.raster)
+    if picture.alpha_raster is not None:
+        image = image.convert("LA" if image.mode == "L" else "RGBA")
+        image.putalpha(image_of(picture.alpha_raster))
+    return [image]
+
+
+def _array_for_pillow(picture: Picture) -> NDArray[Any]:
+    if not picture.is_numeric:
+        return picture.pixels_with_alpha
+    return picture.pixels.astype(pillow_numbers(picture.pixels) or picture.pixels.dtype, copy=False)
 
 
 def pillow_options(picture: Picture, file_format: OutputFormat) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from convcli.errors import OutputError
 from convcli.late_numpy import np
-from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.formats.gif_writer import gif_losses
 from convcli.pictures.formats.output_formats import EXTRA, OUTPUT_FORMATS, OutputFormat, extra_is_installed
 from convcli.pictures.picture import Picture
@@ -29,8 +28,7 @@ def check_holds(picture: Picture, file_format: OutputFormat, name: str) -> tuple
         It cannot: too many bits or channels, alpha, or numbers that are not pixels; or the extra that writes
         them is not installed.
     """
-    pixels = picture.pixels
-    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    channels = picture.channels
     if picture.maps and file_format not in (OutputFormat.NPY, OutputFormat.TIFF):
         raise OutputError(name, f"{file_format} holds one map, not {channels}; use npy or tiff")
     if file_format.text and channels > 1:
@@ -43,8 +41,9 @@ def check_holds(picture: Picture, file_format: OutputFormat, name: str) -> tuple
     if file_format == OutputFormat.TIFF:
         _check_tiff(picture, channels, name)
     notes = []
-    if picture.alpha is not None and not holds_alpha(picture, file_format):
-        kinds = f"{picture.alpha.dtype} alpha with {pixels.dtype} {'maps' if picture.maps else 'pixels'}"
+    if picture.has_alpha and not holds_alpha(picture, file_format):
+        of = "maps" if picture.maps else "pixels"
+        kinds = f"{picture.alpha_format} alpha with {picture.pixel_format} {of}"
         notes.append(f"{file_format} cannot hold {kinds if OUTPUT_FORMATS[file_format].alpha else 'alpha'}")
     if picture.profile is not None and not holds_profile(picture, file_format):
         does = "is written without" if file_format == OutputFormat.JXL else "cannot hold"
@@ -56,22 +55,22 @@ def check_holds(picture: Picture, file_format: OutputFormat, name: str) -> tuple
 
 def holds_alpha(picture: Picture, file_format: OutputFormat) -> bool:
     """Whether a format can hold a picture's alpha: a TIFF of numbers only alpha of the same kind."""
-    if picture.alpha is None or picture.maps:
+    if not picture.has_alpha or picture.maps or not OUTPUT_FORMATS[file_format].alpha:
         return False
-    pixels, alpha = picture.pixels.dtype, picture.alpha.dtype
-    return OUTPUT_FORMATS[file_format].alpha and (alpha == pixels or alpha.kind == pixels.kind == "f")
+    pixels, alpha = picture.pixel_format, picture.alpha_format
+    return alpha == pixels or (alpha.startswith("float") and pixels.startswith("float"))
 
 
 def holds_profile(picture: Picture, file_format: OutputFormat) -> bool:
     """Whether a format can hold a picture's profile: not a gray one if the format stores gray as RGB."""
     properties = OUTPUT_FORMATS[file_format]
-    return properties.profile and not (properties.gray_as_rgb and picture.pixels.ndim == 2)
+    return properties.profile and not (properties.gray_as_rgb and len(picture.shape) == 2)
 
 
 def _check_pixels_fit(picture: Picture, channels: int, file_format: OutputFormat, name: str) -> None:
-    properties, dtype = OUTPUT_FORMATS[file_format], picture.pixels.dtype
-    deep = dtype != np.uint8
-    if dtype not in PIXEL_DTYPES:
+    properties = OUTPUT_FORMATS[file_format]
+    deep = picture.pixel_format != "uint8"
+    if picture.is_numeric:
         if file_format != OutputFormat.TIFF:
             raise OutputError(name, f"{file_format} holds pixels, not raw numbers; use npy, csv or tiff")
         return
@@ -82,7 +81,7 @@ def _check_pixels_fit(picture: Picture, channels: int, file_format: OutputFormat
         raise OutputError(name, f"{file_format} holds 1 or 3 channels, not {channels}; {advice}")
     if deep and not properties.sixteen_bits:
         raise OutputError(name, f"{file_format} cannot hold 16-bit pixels; use png, tiff, pnm or npy")
-    if picture.alpha is not None and not properties.alpha:
+    if picture.has_alpha and not properties.alpha:
         others = sorted(
             name
             for name, other in OUTPUT_FORMATS.items()
@@ -99,7 +98,7 @@ def _check_pixels_fit(picture: Picture, channels: int, file_format: OutputFormat
     if channels == 3 and name.lower().endswith(".pgm"):
         raise OutputError(name, "a .pgm file holds grayscale only; use .ppm")
     limit = properties.max_side
-    if limit is not None and max(picture.pixels.shape[:2]) > limit:
+    if limit is not None and max(picture.shape[:2]) > limit:
         raise OutputError(name, f"{file_format} holds at most {limit} pixels per side; use png or tiff")
 
 
@@ -107,20 +106,20 @@ def _check_tiff(picture: Picture, channels: int, name: str) -> None:
     """Check that the extra is installed if the TIFF needs it."""
     why = tiff_beyond_pillow(picture)
     if why and not extra_is_installed():
-        is_png = picture.pixels.dtype in PIXEL_DTYPES and channels in (1, 3)
+        is_png = not picture.is_numeric and channels in (1, 3)
         raise OutputError(name, f"{why}; {EXTRA}, or use {'png' if is_png else 'npy'}")
 
 
 def tiff_beyond_pillow(picture: Picture) -> str:
     """Return why Pillow does not write a picture as TIFF without loss, or nothing if it does."""
-    pixels = picture.pixels
-    channels = pixels.shape[2] if pixels.ndim == 3 and not picture.maps else 1
+    channels = 1 if picture.maps else picture.channels
     alpha = holds_alpha(picture, OutputFormat.TIFF)
-    if not (channels == 1 and not alpha) and not (channels in (1, 3) and pixels.dtype == np.uint8):
+    pixel_format = picture.pixel_format
+    if not (channels == 1 and not alpha) and not (channels in (1, 3) and pixel_format == "uint8"):
         plural = "s" if channels > 1 else ""
         ending = " with alpha" if alpha else ""
-        return f"Pillow writes no TIFF of {channels} channel{plural} of {pixels.dtype}{ending}"
-    if pixels.dtype not in PIXEL_DTYPES and pillow_numbers(pixels) is None:
+        return f"Pillow writes no TIFF of {channels} channel{plural} of {pixel_format}{ending}"
+    if picture.is_numeric and pillow_numbers(picture.pixels) is None:
         return "Pillow would round these numbers to 32 bits in a TIFF"
     return ""
 
