@@ -65,8 +65,10 @@ PUBLIC = [
     "write_image",
     "write_picture",
 ]
-MODULES = [
-    name for _, name, _ in walk_packages(convcli.__path__, "convcli.") if not name.endswith("__main__")
+MODULES = [  # tests/compiled has the core
+    name
+    for _, name, _ in walk_packages(convcli.__path__, "convcli.")
+    if not name.endswith(("__main__", "compiled.core"))
 ]
 
 

@@ -16,6 +16,7 @@ from convcli.convolution.algorithms.pooling import (
     window_counts,
 )
 from convcli.convolution.buffers import BufferPool
+from convcli.convolution.statistics import Statistics
 from convcli.convolution.weighted import SampleWeights, as_axes
 from convcli.errors import parse_choice
 from convcli.late_numpy import np
@@ -29,7 +30,7 @@ from convcli.sizes.windowed import Axis
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["PoolMode", "pool", "pool_raster", "pool_weighted"]
+__all__ = ["PoolMode", "measure_raster", "pool", "pool_raster", "pool_weighted"]
 
 STRIP_BYTES = 1 << 21  # size of one strip of pixels, in numpy
 PART_BYTES = 1 << 20  # of the image that one call of the core reads
@@ -163,13 +164,13 @@ def pool_raster(
     padding: Padding = 0,
     ceil: bool = False,
     jobs: int | None = None,
-) -> Raster | None:
-    """Pool a raster as `pool` does an array; means are rounded.
+) -> Raster:
+    """Pool a raster in the compiled core as `pool` does an array, without numpy; means are rounded.
 
     Returns
     -------
-    Raster or None
-        With as many samples per pixel as the input; None if the core is not compiled: then `pool` does it.
+    Raster
+        With as many samples per pixel as the input.
 
     Raises
     ------
@@ -179,17 +180,39 @@ def pool_raster(
     Examples
     --------
     >>> raster = Raster.packed(bytes([1, 3, 2, 1, 2, 9, 1, 2]), 2, 4)
-    >>> pooled = pool_raster(raster, mode=PoolMode.AVG, size=2)
-    >>> pooled is None or pooled.samples.tolist() == [[4, 2]]
+    >>> not is_compiled() or pool_raster(raster, mode=PoolMode.AVG, size=2).samples.tolist() == [[4, 2]]
     True
     """
-    if not is_compiled():
-        return None
     samples = raster.samples.shape or ()
     rows, columns = pooling_axes(samples[:2], size, stride=stride, padding=padding, ceil=ceil)
     result = Raster.empty(rows.output, columns.output, *samples[2:], depth=raster.depth)
     _pool_compiled(raster.samples, result.samples, mode, rows, columns, jobs)
     return result._replace(channels=raster.channels)
+
+
+def measure_raster(raster: Raster) -> Statistics:
+    """Return the smallest, the largest and the mean value of a raster, as `measure` does for an array.
+
+    Works in the compiled core, without numpy.
+
+    Examples
+    --------
+    >>> raster = Raster.packed(bytes([1, 2, 3, 6]), 2, 2)
+    >>> not is_compiled() or measure_raster(raster) == Statistics(lowest=1, highest=6, mean=3.0)
+    True
+    """
+    from convcli.compiled import core  # late: it may not be installed
+
+    height, width, *samples = raster.samples.shape or ()
+    means = memoryview(bytearray(8 * prod(samples))).cast("d", (1, 1, *(samples or (1,))))
+    source = raster.samples
+    whole = (height, 1, 0), (width, 1, 0)
+    core.pool(source, means, mode=PoolMode.AVG, rows=whole[0], columns=whole[1])
+    channels = 1 if raster.channels is None else raster.channels
+    lowest, highest = core.extremes(source, channels)
+    # Sums are whole, and less than 2**51: the rounding of a mean, one part in 2**53, does not hide them.
+    totals = [round(mean * height * width) for mean in means.cast("B").cast("d")[:channels]]
+    return Statistics(lowest, highest, sum(totals) / (height * width * channels))
 
 
 def _pool_compiled(

@@ -1,48 +1,62 @@
 /* Pooling by two: windows of 2x2 pixels beside each other, which is what pooling mostly is; and copying the pixels
    that a stride leaves. Included after pool.inc.h. */
 
-#define DEFINE_SELECT(name, type)                                                                                  \
-    static void CLONE(name)(type *restrict out, const type *restrict line, ptrdiff_t pixels, ptrdiff_t step,       \
-                            ptrdiff_t channels)                                                                    \
+/* Copies of pixels of one size; those of every second pixel, the usual stride, are faster where it is constant. */
+#define DEFINE_SELECT(name, pixel)                                                                                 \
+    static void CLONE(name)(void *out, const void *line, ptrdiff_t pixels, ptrdiff_t distance)                     \
     {                                                                                                              \
-        if (channels == 1)                                                                                         \
+        pixel *restrict to = out;                                                                                  \
+        const pixel *restrict from = line;                                                                         \
+        if (distance == 2)                                                                                         \
             for (ptrdiff_t i = 0; i < pixels; i++)                                                                 \
-                out[i] = line[i * step];                                                                           \
-        else if (channels == 3)                                                                                    \
-            for (ptrdiff_t i = 0; i < pixels; i++, line += step, out += 3)                                         \
-                out[0] = line[0], out[1] = line[1], out[2] = line[2];                                              \
+                to[i] = from[2 * i];                                                                               \
         else                                                                                                       \
-            for (ptrdiff_t i = 0; i < pixels; i++, line += step, out += channels)                                  \
-                memcpy(out, line, (size_t)channels * sizeof(type));                                                \
+            for (ptrdiff_t i = 0; i < pixels; i++)                                                                 \
+                to[i] = from[distance * i];                                                                        \
     }
 DEFINE_SELECT(select_1, uint8_t)
 DEFINE_SELECT(select_2, uint16_t)
 DEFINE_SELECT(select_4, uint32_t)
 DEFINE_SELECT(select_8, uint64_t)
 
-/* Three bytes of every pixel; four are copied where another pixel follows, which is faster. */
-static void CLONE(select_rgb)(uint8_t *restrict out, const uint8_t *restrict line, ptrdiff_t pixels, ptrdiff_t step)
-{
-    for (ptrdiff_t i = 0; i < pixels - 1; i++)
-        memcpy(out + 3 * i, line + i * step, 4);
-    memcpy(out + 3 * (pixels - 1), line + (pixels - 1) * step, 3);
-}
+/* Pixels of `bytes` bytes, copied as `copied` bytes, which is faster, where another pixel follows. */
+#define DEFINE_SELECT_COLORS(name, bytes, copied)                                                                  \
+    static void CLONE(name)(char *restrict out, const char *restrict line, ptrdiff_t pixels, ptrdiff_t distance)   \
+    {                                                                                                              \
+        for (ptrdiff_t i = 0; i < pixels - 1; i++)                                                                 \
+            memcpy(out + bytes * i, line + distance * i, copied);                                                  \
+        memcpy(out + bytes * (pixels - 1), line + distance * (pixels - 1), bytes);                                 \
+    }
+DEFINE_SELECT_COLORS(select_3, 3, 4)
+DEFINE_SELECT_COLORS(select_6, 6, 8)
+DEFINE_SELECT_COLORS(select_12, 12, 16)
+DEFINE_SELECT_COLORS(select_24, 24, 24)
 
 static void CLONE(pool_select)(void *out, const void *line, ptrdiff_t pixels, ptrdiff_t step, ptrdiff_t channels,
                                ptrdiff_t itemsize)
 {
-    if (step == channels)
-        memmove(out, line, (size_t)(pixels * channels * itemsize));
-    else if (itemsize == 1 && channels == 3)
-        CLONE(select_rgb)(out, line, pixels, step);
-    else if (itemsize == 1)
-        CLONE(select_1)(out, line, pixels, step, channels);
-    else if (itemsize == 2)
-        CLONE(select_2)(out, line, pixels, step, channels);
-    else if (itemsize == 4)
-        CLONE(select_4)(out, line, pixels, step, channels);
+    ptrdiff_t size = channels * itemsize, distance = step * itemsize;
+    if (distance == size)
+        memcpy(out, line, (size_t)(pixels * size));
+    else if (size == 1)
+        CLONE(select_1)(out, line, pixels, distance);
+    else if (size == 2 && distance % 2 == 0)
+        CLONE(select_2)(out, line, pixels, distance / 2);
+    else if (size == 3)
+        CLONE(select_3)(out, line, pixels, distance);
+    else if (size == 4 && distance % 4 == 0)
+        CLONE(select_4)(out, line, pixels, distance / 4);
+    else if (size == 6)
+        CLONE(select_6)(out, line, pixels, distance);
+    else if (size == 8 && distance % 8 == 0)
+        CLONE(select_8)(out, line, pixels, distance / 8);
+    else if (size == 12)
+        CLONE(select_12)(out, line, pixels, distance);
+    else if (size == 24)
+        CLONE(select_24)(out, line, pixels, distance);
     else
-        CLONE(select_8)(out, line, pixels, step, channels);
+        for (ptrdiff_t i = 0; i < pixels; i++)
+            memcpy((char *)out + size * i, (const char *)line + distance * i, (size_t)size);
 }
 
 /* The largest of four pixels, and their mean rounded half to even, in a type that holds their sum. */
@@ -60,10 +74,51 @@ static void CLONE(pool_select)(void *out, const void *line, ptrdiff_t pixels, pt
 DEFINE_OF_FOUR(8, uint16_t)
 DEFINE_OF_FOUR(16, uint32_t)
 
-/* All windows of 2x2 in a block, at every pixel, and then every second of them; gray pixels, whose pairs are the halves
-   of a wider word, give them directly. */
+/* Samples of neighboring pixels beside each other, as those of gray pixels are: rgbRGB becomes rRgGbB. The bytes of
+   16 are shuffled at once: those of `read` are used, `written` are made of them. */
+#ifdef CAN_SHUFFLE
+typedef uint8_t CLONE(bytes) __attribute__((vector_size(16)));
+#define DEFINE_PAIR(name, read, written, ...)                                                                      \
+    static ptrdiff_t CLONE(name)(char *restrict pairs, const char *restrict row, ptrdiff_t size)                   \
+    {                                                                                                              \
+        ptrdiff_t done = 0;                                                                                        \
+        for (; done + 16 <= size; done += read, pairs += written) {                                                \
+            CLONE(bytes) pixels;                                                                                   \
+            memcpy(&pixels, row + done, 16);                                                                       \
+            pixels = __builtin_shufflevector(pixels, pixels, __VA_ARGS__);                                         \
+            memcpy(pairs, &pixels, 16);                                                                            \
+        }                                                                                                          \
+        return done;                                                                                               \
+    }
+DEFINE_PAIR(pair_rgb_8, 12, 12, 0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11, 0, 0, 0, 0)
+DEFINE_PAIR(pair_rgbx_8, 16, 12, 0, 4, 1, 5, 2, 6, 8, 12, 9, 13, 10, 14, 0, 0, 0, 0)
+DEFINE_PAIR(pair_rgba_8, 16, 16, 0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15)
+DEFINE_PAIR(pair_rgb_16, 12, 12, 0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11, 0, 0, 0, 0)
+DEFINE_PAIR(pair_rgbx_16, 16, 12, 0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 0, 0, 0, 0)
+DEFINE_PAIR(pair_rgba_16, 16, 16, 0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15)
+#endif
+
+/* As many pairs as shuffles make; return how many bytes of the row they take. */
+static ptrdiff_t CLONE(shuffle_pairs)(char *pairs, const char *row, ptrdiff_t size, ptrdiff_t step,
+                                      ptrdiff_t channels, ptrdiff_t itemsize)
+{
+#ifdef CAN_SHUFFLE
+    if (channels == 3 && step == 3)
+        return (itemsize == 1 ? CLONE(pair_rgb_8) : CLONE(pair_rgb_16))(pairs, row, size);
+    if (channels == 3 && step == 4)
+        return (itemsize == 1 ? CLONE(pair_rgbx_8) : CLONE(pair_rgbx_16))(pairs, row, size);
+    if (channels == 4 && step == 4)
+        return (itemsize == 1 ? CLONE(pair_rgba_8) : CLONE(pair_rgba_16))(pairs, row, size);
+#endif
+    (void)pairs, (void)row, (void)size, (void)step, (void)channels, (void)itemsize;
+    return 0;
+}
+
+enum { PAIR_BLOCK = 1024 }; /* bytes of pairs that are made at a time; more take longer */
+
+/* Pairs of gray pixels are the halves of a wider word; other pixels are first sorted into such pairs. */
 #define DEFINE_HALVE(name, type, pair_type, combine)                                                               \
-    static void CLONE(name##_gray)(type *restrict out, const char *top, const char *bottom, ptrdiff_t outputs)     \
+    static void CLONE(name##_pairs)(type *restrict out, const char *top, const char *bottom, ptrdiff_t outputs)    \
     {                                                                                                              \
         const int half = 8 * (int)sizeof(type);                                                                    \
         for (ptrdiff_t i = 0; i < outputs; i++) {                                                                  \
@@ -72,28 +127,39 @@ DEFINE_OF_FOUR(16, uint32_t)
             memcpy(&below, bottom + i * (ptrdiff_t)sizeof(pair_type), sizeof(pair_type));                          \
             pair_type a = (type)above, b = (pair_type)(above >> half);                                             \
             pair_type c = (type)below, d = (pair_type)(below >> half);                                             \
-            out[i] = CLONE(combine)(a, b, c, d);                                                               \
+            out[i] = (type)CLONE(combine)(a, b, c, d);                                                             \
         }                                                                                                          \
+    }                                                                                                              \
+    static void CLONE(name##_sort)(char *pairs, const char *row, ptrdiff_t outputs, ptrdiff_t step,                \
+                                   ptrdiff_t channels)                                                             \
+    {                                                                                                              \
+        ptrdiff_t size = ((2 * outputs - 1) * step + channels) * (ptrdiff_t)sizeof(type);                          \
+        ptrdiff_t bytes = CLONE(shuffle_pairs)(pairs, row, size, step, channels, sizeof(type));                    \
+        ptrdiff_t done = bytes / (2 * step * (ptrdiff_t)sizeof(type));                                             \
+        const type *left = (const type *)row + done * 2 * step;                                                    \
+        type *to = (type *)pairs + done * 2 * channels;                                                            \
+        for (; done < outputs; done++, left += 2 * step)                                                           \
+            for (ptrdiff_t channel = 0; channel < channels; channel++, to += 2)                                    \
+                to[0] = left[channel], to[1] = left[step + channel];                                               \
     }                                                                                                              \
     static void CLONE(name)(void *out, const char *top, const char *bottom, ptrdiff_t outputs, ptrdiff_t step,     \
                             ptrdiff_t channels)                                                                    \
     {                                                                                                              \
         if (step == 1) {                                                                                           \
-            CLONE(name##_gray)(out, top, bottom, outputs);                                                         \
+            CLONE(name##_pairs)(out, top, bottom, outputs);                                                        \
             return;                                                                                                \
         }                                                                                                          \
-        type block[4 * POOL_BLOCK];                                                                                \
-        ptrdiff_t block_outputs = 4 * POOL_BLOCK / (2 * step);                                                     \
-        for (ptrdiff_t first = 0; first < outputs; first += block_outputs) {                                       \
-            ptrdiff_t length = outputs - first < block_outputs ? outputs - first : block_outputs;                  \
-            const type *above = (const type *)top + first * 2 * step;                                              \
-            const type *below = (const type *)bottom + first * 2 * step;                                           \
-            ptrdiff_t count = (2 * length - 2) * step + channels;                                                  \
-            for (ptrdiff_t i = 0; i < count; i++)                                                                  \
-                block[i] = CLONE(combine)(above[i], below[i], above[i + step], below[i + step]);               \
-            CLONE(pool_select)((type *)out + first * channels, block, length, 2 * step, channels, sizeof(type));   \
+        _Alignas(64) char above[PAIR_BLOCK + 64], below[PAIR_BLOCK + 64];                                                      \
+        const ptrdiff_t most = PAIR_BLOCK / (channels * (ptrdiff_t)sizeof(pair_type));                             \
+        const ptrdiff_t distance = 2 * step * (ptrdiff_t)sizeof(type);                                             \
+        for (ptrdiff_t first = 0; first < outputs; first += most) {                                                \
+            ptrdiff_t length = outputs - first < most ? outputs - first : most;                                    \
+            CLONE(name##_sort)(above, top + first * distance, length, step, channels);                             \
+            CLONE(name##_sort)(below, bottom + first * distance, length, step, channels);                          \
+            CLONE(name##_pairs)((type *)out + first * channels, above, below, length * channels);                  \
         }                                                                                                          \
     }
+
 DEFINE_HALVE(halve_max_u8, uint8_t, uint16_t, largest_8)
 DEFINE_HALVE(halve_max_u16, uint16_t, uint32_t, largest_16)
 DEFINE_HALVE(halve_mean_u8, uint8_t, uint16_t, mean_8)

@@ -1,22 +1,35 @@
 """Recipes that pool."""
 
+from __future__ import annotations
+
 from functools import partial
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from numpy.typing import NDArray
-
-from convcli.convolution.pooling import STRIP_BYTES, PoolMode, pool, pool_weighted
-from convcli.convolution.statistics import measure
+from convcli.compiled.engine import is_compiled
+from convcli.convolution.pooling import (
+    STRIP_BYTES,
+    PoolMode,
+    measure_raster,
+    pool,
+    pool_raster,
+    pool_weighted,
+)
+from convcli.convolution.statistics import Statistics, measure
 from convcli.convolution.weighted import AlphaMode, NanMode, sample_weights
 from convcli.errors import UsageError, parse_choice
 from convcli.networks.layer_types.base import Sides
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.parallel import thread_count
 from convcli.pictures.picture import Picture, PictureKind
+from convcli.pictures.raster import Raster
+from convcli.pipeline.recipes.rasters import pixel_range
 from convcli.pipeline.recipes.recipe import InputKind, Recipe, Result, Work
 from convcli.pipeline.recipes.rendering import result_record
 from convcli.sizes.text import format_padding, format_size
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["parse_pool_alpha", "pool_recipe"]
 
@@ -68,6 +81,15 @@ def _estimate(layer: Pooling, mode: PoolMode, jobs: int | None, picture: InputKi
     )
 
 
+class _Pooled(NamedTuple):
+    """Pooled pixels and alpha, and the statistics of the pixels."""
+
+    pixels: NDArray[Any] | Raster
+    alpha: NDArray[Any] | Raster | None
+    statistics: Statistics
+    dtype: str
+
+
 def _pool_picture(
     layer: Pooling,
     mode: PoolMode,
@@ -78,25 +100,20 @@ def _pool_picture(
     as_numbers: bool,
 ) -> Result:
     """Pool every channel and alpha. Means of a matrix are exact; those of a picture keep its dtype."""
-    rows, columns = layer.axes(Sides(picture.pixels.shape[:2]))
+    rows, columns = layer.axes(Sides(picture.shape[:2]))
     window: dict[str, Any] = {
         "mode": mode,
         "size": layer.window,
         "stride": layer.stride,
         "padding": layer.padding,
         "ceil": layer.ceil,
-        "rounded": not (as_numbers and picture.kind in (PictureKind.ARRAY, PictureKind.TEXT)),
         "jobs": jobs,
     }
-    visible = picture.alpha if alpha_mode == AlphaMode.WEIGHTED else None
-    weights = sample_weights(picture.pixels, visible, ignore_nan=nan == NanMode.IGNORE)
-    values: NDArray[Any] = (
-        pool(picture.pixels, **window)
-        if weights is None
-        else pool_weighted(picture.pixels, weights, **window)
-    )
-    alpha = None if picture.alpha is None else pool(picture.alpha, **window)
-    result = picture.with_pixels(values, alpha)
+    rounded = not (as_numbers and picture.kind in (PictureKind.ARRAY, PictureKind.TEXT))
+    pooled = _pool_rasters(picture, alpha_mode, window) if rounded else None
+    if pooled is None:
+        pooled = _pool_arrays(picture, alpha_mode, nan, {**window, "rounded": rounded})
+    result = picture.with_pixels(pooled.pixels, pooled.alpha)
     record = {
         "filter": layer.text,
         "kernel": None,
@@ -105,8 +122,34 @@ def _pool_picture(
         "border": None,
         "stride": format_size((rows.stride, columns.stride)),
         "dilation": "1x1",
-        **result_record(picture.pixels.shape, values.shape, values.dtype, measure(values)),
+        **result_record(picture.shape, pooled.pixels.shape, pooled.dtype, pooled.statistics),
         "saturated": 0,
-        **({} if picture.alpha is None else {"alpha": alpha_mode}),
+        **({"alpha": alpha_mode} if picture.has_alpha else {}),
     }
     return Result(result, record, result.notes)
+
+
+def _pool_rasters(picture: Picture, alpha_mode: AlphaMode, window: dict[str, Any]) -> _Pooled | None:
+    """Pool pixels in the compiled core; None if they are numbers, or weighted by alpha."""
+    pixels, alpha = picture.raster, picture.alpha_raster
+    if pixels is None or not is_compiled() or (alpha is None and picture.has_alpha):
+        return None
+    if alpha is not None:
+        is_opaque = pixel_range(alpha)[0] == 2**alpha.depth - 1
+        if alpha_mode == AlphaMode.WEIGHTED and not is_opaque:
+            return None
+        alpha = pool_raster(alpha, **window)
+    pixels = pool_raster(pixels, **window)
+    return _Pooled(pixels, alpha, measure_raster(pixels), f"uint{pixels.depth}")
+
+
+def _pool_arrays(picture: Picture, alpha_mode: AlphaMode, nan: NanMode, window: dict[str, Any]) -> _Pooled:
+    visible = picture.alpha if alpha_mode == AlphaMode.WEIGHTED else None
+    weights = sample_weights(picture.pixels, visible, ignore_nan=nan == NanMode.IGNORE)
+    values: NDArray[Any] = (
+        pool(picture.pixels, **window)
+        if weights is None
+        else pool_weighted(picture.pixels, weights, **window)
+    )
+    alpha = None if picture.alpha is None else pool(picture.alpha, **window)
+    return _Pooled(values, alpha, measure(values), str(values.dtype))
