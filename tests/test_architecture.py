@@ -26,7 +26,7 @@ NAME = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
 PUBLIC = re.compile(r"convcli\.(\w+)")
 WORDS = {"cli", "pipeline", "shape", "params", "man", "__main__"}  # packages, commands and programs
 TO_ADD = [
-    "a named filter", "a border", "an output format of pictures", "a decoder", "a container of several frames",
+    "a named filter", "a loop in C", "a border", "an output format of pictures", "a decoder", "a container of several frames",
     "a layer word", "a model format", "an operator of ONNX", "an ATen operator", "a Keras layer",
     "a group of operations that exporters write for one layer", "a command",
     "an option that several commands share", "a column of the tables", "a shape for drawings",
