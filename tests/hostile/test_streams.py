@@ -487,7 +487,7 @@ def test_a_signal_while_it_starts(name: str, module: str) -> None:
 @pytest.mark.parametrize("name", ["INT", "TERM"])
 @pytest.mark.parametrize(
     "call",
-    [("_get_module_lock.<locals>.cb", 1), ("_get_module_lock.<locals>.cb", 60), ("Field.__set_name__", 1)],
+    [("_get_module_lock.<locals>.cb", 1), ("_get_module_lock.<locals>.cb", 60), ("_Pixels.__set_name__", 1)],
     ids=str,
 )
 @pytest.mark.usefixtures("photo")

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
-from PIL import Image, ImagePalette
+from PIL import Image
 
 from convcli.errors import ImageError
 from convcli.pictures.headers.tiff_tags import CENTIMETER, Photometric, Tag
@@ -154,6 +154,8 @@ def _scale_color_map(image: Image.Image) -> None:
     """Read the palette as bytes if no entry has more: some programs write it so, although it has 16 bits."""
     colors: Any = image.tag_v2.get(Tag.COLOR_MAP)  # type: ignore[attr-defined]
     if image.mode in {"P", "PA"} and colors and max(colors) <= 255:
+        from PIL import ImagePalette  # late: only for some old files
+
         image.palette = ImagePalette.raw("RGB;L", bytes(colors))
 
 

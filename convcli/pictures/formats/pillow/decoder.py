@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile
 
 from convcli.errors import ConvcliError, ImageError
 from convcli.owned_process import is_owned
@@ -243,13 +243,17 @@ def finish_decoding(
         Its colors are not supported.
     """
     forget_xmp(image)
-    sideways = sideways or image.getexif().get(Tag.ORIENTATION, 1) in range(5, 9)
+    orientation = image.getexif().get(Tag.ORIENTATION, 1)
+    sideways = sideways or orientation in range(5, 9)
     profile = image.info.get("icc_profile") or None
     notes += describe_color(image)
     if raw_mode == TWELVE_BITS:
         notes.append(scale_note(4095))
     _scale_transparent_gray(image, raw_mode)
-    ImageOps.exif_transpose(image, in_place=True)
+    if orientation in range(2, 9):
+        from PIL import ImageOps  # late: most pictures are upright
+
+        ImageOps.exif_transpose(image, in_place=True)
     if image.mode in {"LAB", "HSV"}:
         raise ImageError(name, f"has {image.mode} colors; convert it to RGB first")
     if image.mode == "CMYK":

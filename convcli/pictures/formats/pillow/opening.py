@@ -20,15 +20,16 @@ from convcli.pictures.raster import Raster
 
 __all__ = ["allocate_pixels", "length", "open_image", "seek_frame"]
 
-PLUGINS = {  # none runs an external program
-    "PNG": "PngImagePlugin",
-    "JPEG": "JpegImagePlugin",
-    "TIFF": "TiffImagePlugin",
-    "WEBP": "WebPImagePlugin",
-    "BMP": "BmpImagePlugin",
-    "GIF": "GifImagePlugin",
-    "PPM": "PpmImagePlugin",
-    "AVIF": "AvifImagePlugin",
+# By format, the plugin, which runs no external program, and how its files start: only then is it loaded.
+PLUGINS: dict[str, tuple[str, bytes | tuple[bytes, ...]]] = {
+    "PNG": ("PngImagePlugin", b"\x89PNG"),
+    "JPEG": ("JpegImagePlugin", b"\xff\xd8"),
+    "TIFF": ("TiffImagePlugin", (b"II", b"MM")),
+    "WEBP": ("WebPImagePlugin", b"RIFF"),
+    "BMP": ("BmpImagePlugin", b"BM"),
+    "GIF": ("GifImagePlugin", b"GIF8"),
+    "PPM": ("PpmImagePlugin", b"P"),
+    "AVIF": ("AvifImagePlugin", b"\0\0"),  # the length of its first box
 }
 MAPPED = {"PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP", "PPM", "AVIF"}  # decoded into memory that we allocate
 PREFIX = 16  # bytes by which a plugin recognizes its format
@@ -55,7 +56,9 @@ def open_image(stream: BinaryIO, name: str, frame: int | None) -> ImageFile.Imag
         _set_up_owned_process()
     stream.seek(0)
     prefix = stream.read(PREFIX)
-    for file_format, plugin in PLUGINS.items():
+    for file_format, (plugin, start) in PLUGINS.items():
+        if not prefix.startswith(start):
+            continue
         if file_format not in Image.OPEN:
             import_module(f"PIL.{plugin}")
         factory, accept = Image.OPEN[file_format]
