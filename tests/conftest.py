@@ -100,6 +100,13 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 
 @pytest.fixture
+def numpy_engine() -> Iterator[None]:
+    """Run the test with numpy, as without the compiled core."""
+    with use_engine(Engine.NUMPY):
+        yield
+
+
+@pytest.fixture
 def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in an empty folder."""
     monkeypatch.chdir(tmp_path)

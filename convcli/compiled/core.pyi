@@ -68,6 +68,25 @@ def png_strip(
     are runs of equal bytes. The part ends the stream if it is the `last`, otherwise it ends at a whole byte.
     """
 
+def png_unfilter(
+    data: Buffer,
+    above: Buffer,
+    pixels: Buffer,
+    channels: int,
+    top: int,
+    down: int = 1,
+    left: int = 0,
+    across: int = 1,
+) -> None:
+    """Undo the filters of whole rows of a PNG file, and write them to pixels, uint8 or uint16.
+
+    `above` holds the bytes of the row above without a filter, zeros for the first; afterwards it holds those
+    of the last row. The rows are written from the row `top` on; other samples of a pixel than the first
+    `channels` become opaque. In a pass of an interlaced picture, rows are `down` apart and pixels `across`,
+    from the column `left` on. Raises ValueError for a filter that PNG does not have, with some rows written
+    already, and for anything that does not fit.
+    """
+
 def entropy(data: Buffer) -> float:
     """Return about how many bits an ideal code of single bytes takes for bytes, less than 2 GiB of them."""
 

@@ -1374,7 +1374,7 @@ def test_sixteen_bit_color_is_kept(convcli: Runner, in_folder: Path, name: str, 
     assert np.load("out.npy").tolist() == [[[1, 2, 3], [40000, 50000, 60000]]]
 
 
-@pytest.mark.usefixtures("without_extra")
+@pytest.mark.usefixtures("without_extra", "numpy_engine")
 def test_sixteen_bit_color_names_the_extra(convcli: Runner, in_folder: Path) -> None:
     (in_folder / "deep.png").write_bytes(deep_color_png())
     with nothing_changes(in_folder):

@@ -103,6 +103,7 @@ def test_metadata_of_a_16_bit_png_is_kept(behind: bool) -> None:
     assert picture.resolution == pytest.approx((127, 254))
 
 
+@pytest.mark.usefixtures("engine")
 def test_reference_pngs() -> None:
     gray = read((FOLDER / "la16.png").read_bytes())
     assert (gray.pixels.dtype.name, gray.pixels.shape) == ("uint16", (6, 8))
@@ -112,7 +113,7 @@ def test_reference_pngs() -> None:
         assert np.array_equal(color.pixels >> 8, np.asarray(image))
 
 
-@pytest.mark.usefixtures("without_extra")
+@pytest.mark.usefixtures("without_extra", "numpy_engine")
 def test_gray_with_alpha_is_refused_by_its_own_name() -> None:
     with pytest.raises(NotKeptWhole) as caught:
         read((FOLDER / "la16.png").read_bytes())
@@ -384,7 +385,7 @@ FILES: dict[str, bytes] = {
 }
 
 
-@pytest.mark.usefixtures("without_extra")
+@pytest.mark.usefixtures("without_extra", "numpy_engine")
 @pytest.mark.parametrize(
     ("name", "why"),
     [

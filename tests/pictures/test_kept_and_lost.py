@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from convcli import read_picture
+from convcli.compiled.engine import is_compiled
 from convcli.errors import ConvcliError, ImageError
 from convcli.pictures.formats.decoding import readable_formats
 from convcli.pictures.formats.encoding import encode
@@ -343,6 +344,8 @@ def test_what_is_read(row: Row, in_folder: Path, monkeypatch: pytest.MonkeyPatch
             assert_read(row, sample, dtype, whole, read_picture(path))
             with monkeypatch.context() as hidden:
                 hide_extra(hidden)
+                if row.format == "PNG" and sample.word == "16" and not is_compiled():
+                    continue  # needs either; test_reading.py has what is refused
                 if not sample.word.endswith("*"):
                     assert_read(row, sample, dtype, whole, read_picture(path))
                     continue

@@ -33,6 +33,7 @@ from convcli.pictures.limits import DEFAULT_LIMITS, Limits
 from convcli.pictures.picture import Picture, PictureKind, convert_alpha
 from convcli.pictures.reading import load_picture, read_image, read_picture
 from convcli.pictures.writing import write_image, write_picture
+from tests.support.engines import Engine
 from tests.support.sampling import examples
 
 Array = NDArray[Any]
@@ -365,8 +366,6 @@ def rgb_16_tiff(order: str, *, planes: int = 1, compression: int = 1) -> bytes:
 @pytest.mark.parametrize(
     ("data", "bits"),
     [
-        pytest.param(png_bytes(1, 1, 16, RGB, [b"\1\2\3\4\5\6"]), 16, id="rgb png"),
-        pytest.param(png_bytes(1, 1, 16, RGBA, [b"\1\2\3\4\5\6\7\x08"]), 16, id="rgba png"),
         pytest.param(rgb_16_tiff("<"), 16, id="little-endian tiff"),
         pytest.param(rgb_16_tiff(">"), 16, id="big-endian tiff"),
         pytest.param(rgb_16_tiff("<", compression=8), 16, id="deflate tiff"),
@@ -376,6 +375,25 @@ def rgb_16_tiff(order: str, *, planes: int = 1, compression: int = 1) -> bytes:
     ],
 )
 def test_more_than_8_bits_a_color_is_refused_not_cut(data: bytes, bits: int) -> None:
+    refused_by_name_of_the_extra(data, bits)
+
+
+@pytest.mark.usefixtures("without_extra")
+@pytest.mark.parametrize(("color", "row"), [(RGB, b"\1\2\3\4\5\6"), (RGBA, b"\1\2\3\4\5\6\7\x08")])
+def test_only_the_compiled_core_reads_deep_color_png_without_the_extra(
+    engine: Engine, color: int, row: bytes
+) -> None:
+    data = png_bytes(1, 1, 16, color, [row])
+    if engine == Engine.COMPILED:
+        picture = picture_of(data)
+        assert picture.pixels.tolist() == [[[0x0102, 0x0304, 0x0506]]]
+        assert picture.pixels_with_alpha.shape[2] == len(row) // 2
+        assert picture.alpha is None or picture.alpha.tolist() == [[0x0708]]
+    else:
+        refused_by_name_of_the_extra(data, 16)
+
+
+def refused_by_name_of_the_extra(data: bytes, bits: int) -> None:
     with pytest.raises(ImageError) as caught:
         picture_of(data)
     assert caught.value.why == (

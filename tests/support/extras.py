@@ -7,7 +7,8 @@ import pytest
 __all__ = ["hide_extra"]
 
 PACKAGES = ("tifffile", "imagecodecs")
-READERS = ("convcli.pictures.formats.deep.tiff", "convcli.pictures.formats.deep.codecs")  # may be loaded
+READERS = tuple(f"convcli.pictures.formats.deep.{name}" for name in ("tiff", "codecs", "png_samples"))
+"""Modules that may have been loaded with them."""
 
 
 def hide_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,6 +62,7 @@ static PyMethodDef methods[] = {
     {"entropy", core_entropy, METH_O, NULL},
     {"png_filtered", core_png_filtered, METH_VARARGS, NULL},
     {"png_strip", core_png_strip, METH_VARARGS, NULL},
+    {"png_unfilter", core_png_unfilter, METH_VARARGS, NULL},
     {"layer_products", core_layer_products, METH_VARARGS, NULL},
     {"layer_depthwise", core_layer_depthwise, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},

@@ -12,9 +12,18 @@ from typing import BinaryIO
 from convcli.errors import ImageError
 from convcli.pictures.headers.png_chunks import find_chunks
 
-__all__ = ["ADAM7", "check_all_pixels", "check_chunks", "expected_bytes", "find_chunk", "pixel_data"]
+__all__ = [
+    "ADAM7",
+    "CHANNELS",
+    "check_all_pixels",
+    "check_chunks",
+    "expected_bytes",
+    "find_chunk",
+    "pixel_data",
+]
 
-CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by color type
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Samples per pixel by color type."""
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 PALETTE = 3  # color type
 BLOCK = 1 << 20

@@ -1,39 +1,33 @@
-"""Reads deep PNG, JPEG, AVIF, JPEG 2000 and JPEG XL files with imagecodecs."""
+"""Reads deep JPEG, AVIF, JPEG 2000 and JPEG XL files with imagecodecs."""
 
 from __future__ import annotations
 
 import io
 import math
-from dataclasses import replace
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import imagecodecs
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from convcli.errors import ImageError
 from convcli.pictures.damage.jpeg import find_scans, pad_scans
-from convcli.pictures.damage.png import check_chunks, find_chunk, pixel_data
-from convcli.pictures.formats.deep.png_samples import read_samples
+from convcli.pictures.formats.deep.headers import (
+    FIRST_OF_SEVERAL,
+    check_size,
+    open_header,
+    pillow_meaning,
+    refuse_frame,
+    scaled_picture,
+)
 from convcli.pictures.formats.deep.samples import (
-    LIBRARY_BYTES,
     Alpha,
     DeepDecoded,
     Meaning,
-    make_picture,
-    picture_itemsize,
-    scale_depth,
 )
 from convcli.pictures.formats.pillow.conventions import (
-    describe_color,
-    exif_orientation,
-    find_resolution,
     sound_resolution,
 )
-from convcli.pictures.formats.pillow.opening import open_image
 from convcli.pictures.formats.unsupported import refuse_jpeg
-from convcli.pictures.frames import no_frame
 from convcli.pictures.headers.av1 import coded_pixels
 from convcli.pictures.headers.avif import avif_bits
 from convcli.pictures.headers.jpeg import read_frame
@@ -43,23 +37,7 @@ from convcli.pictures.limits import Limits
 
 __all__ = ["READERS"]
 
-WHOLE_BITS = (8, 16, 32)
 SEQUENCE_BRAND, STILL_BRAND = b"ftypavis", b"ftypavif"
-FIRST_OF_SEVERAL = "has several frames; the first is used"
-
-
-def decode_png(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded:
-    """Decode a PNG file of 16 bits per channel."""
-    with _opened(stream, name) as image:
-        _refuse_frame(frame, name, animated=getattr(image, "is_animated", False))
-        channels = len(image.getbands()) + ("transparency" in image.info)
-        _check_size(image.size, channels, 16, 8, stream, name, limits)
-        check_chunks(stream, name)
-        image.info.setdefault("exif", find_chunk(stream, name, b"eXIf"))  # it may follow the pixels
-        meaning = _pillow_meaning(image, frame)
-    header, parts = pixel_data(stream, name)
-    transparent = (find_chunk(stream, name, b"tRNS") or b"") if image.mode == "RGB" else b""
-    return _picture(read_samples(header, transparent, b"".join(parts), name), 16, meaning)
 
 
 def decode_jpeg(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded:
@@ -68,39 +46,39 @@ def decode_jpeg(stream: BinaryIO, name: str, limits: Limits, frame: int | None) 
     if header is None:
         raise ImageError(name, "is damaged: it has no header")
     refuse_jpeg(name, header)
-    _refuse_frame(frame, name)
-    _check_size((header.width, header.height), header.components, header.bits, 2, stream, name, limits)
+    refuse_frame(frame, name)
+    check_size((header.width, header.height), header.components, header.bits, 2, stream, name, limits)
     scans = find_scans(stream, name)
     content = _rewound(stream).read()
     # Pillow reads the rest of the header of a file that says that it has 8 bits.
     eight_bits = bytearray(content)
     eight_bits[header.position] = 8
-    with _opened(io.BytesIO(eight_bits), name) as image:
-        meaning = _pillow_meaning(image, frame)
+    with open_header(io.BytesIO(eight_bits), name) as image:
+        meaning = pillow_meaning(image, frame)
     samples = imagecodecs.jpeg8_decode(content)
     if not scans.arithmetic:  # missing pixels become what is added
         again = imagecodecs.jpeg8_decode(pad_scans(stream, scans.ends))
         if not np.array_equal(samples, again):
             raise ImageError(name, "is damaged: some of its pixels are missing")
-    return _picture(samples, header.bits, meaning)
+    return scaled_picture(samples, header.bits, meaning)
 
 
 def decode_avif(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded:
     """Decode an AVIF file of 10 or 12 bits per channel."""
-    with _opened(stream, name) as image:
-        _refuse_frame(frame, name, animated=getattr(image, "is_animated", False))
+    with open_header(stream, name) as image:
+        refuse_frame(frame, name, animated=getattr(image, "is_animated", False))
         # The decoder scales a picture to the size that the file gives; a larger one counts with its own.
         width, height = image.size
         scaled = max(1, math.ceil(coded_pixels(stream) / (width * height)))
-        _check_size(image.size, len(image.getbands()), 10, 2 * scaled, stream, name, limits)
-        meaning = _pillow_meaning(image, frame)
+        check_size(image.size, len(image.getbands()), 10, 2 * scaled, stream, name, limits)
+        meaning = pillow_meaning(image, frame)
     # By the brand of a still, libavif decodes one frame. imagecodecs writes beyond its memory if it has to
     # select it.
     content = _rewound(stream).read().replace(SEQUENCE_BRAND, STILL_BRAND, 1)
     samples = imagecodecs.avif_decode(content)
     if samples.shape[:2] != (height, width):
         raise ImageError(name, "is damaged: its picture has another size than the file says")
-    return _picture(samples, avif_bits(stream), meaning)
+    return scaled_picture(samples, avif_bits(stream), meaning)
 
 
 def decode_jpeg2000(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded:
@@ -108,8 +86,8 @@ def decode_jpeg2000(stream: BinaryIO, name: str, limits: Limits, frame: int | No
     header = read_jpeg2000(stream, name)
     if header.subsampled or header.palette or header.space == ColorSpace.SYCC:
         raise ImageError(name, "has subsampled, YCC or palette colors; convert it to RGB first")
-    _refuse_frame(frame, name)
-    _check_size(
+    refuse_frame(frame, name)
+    check_size(
         header.size[::-1], header.components, header.bits, 4, stream, name, limits, numbers=header.signed
     )
     stream.seek(header.codestream)  # without the boxes: their profile would change the values
@@ -118,7 +96,7 @@ def decode_jpeg2000(stream: BinaryIO, name: str, limits: Limits, frame: int | No
     alpha, bands = _jpeg2000_alpha(header.components, header.channels, ink=ink)
     resolution = sound_resolution(*header.resolution) if header.resolution else None
     meaning = Meaning(alpha, bands, False, ink and not bands, 1, header.profile, resolution)
-    return _picture(samples, header.bits, meaning)
+    return scaled_picture(samples, header.bits, meaning)
 
 
 def _jpeg2000_alpha(components: int, channels: tuple[int, ...] | None, *, ink: bool) -> tuple[Alpha, bool]:
@@ -137,11 +115,11 @@ def _jpeg2000_alpha(components: int, channels: tuple[int, ...] | None, *, ink: b
 def decode_jpegxl(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> DeepDecoded:
     """Decode a JPEG XL file."""
     header = read_jpegxl(stream, name)
-    _refuse_frame(frame, name, animated=header.animated)
+    refuse_frame(frame, name, animated=header.animated)
     colors = 1 if header.gray else 3
     channels = colors + len(header.extra)
     bits = 16 if header.floats else header.bits
-    _check_size(
+    check_size(
         header.size[::-1], channels, bits, 1, stream, name, limits, numbers=header.floats, whole_file=False
     )
     samples = imagecodecs.jpegxl_decode(_rewound(stream).read(), index=0 if header.animated else None)
@@ -155,7 +133,7 @@ def decode_jpegxl(stream: BinaryIO, name: str, limits: Limits, frame: int | None
     notes = [FIRST_OF_SEVERAL] if header.animated and frame is None else []
     if header.profiled:
         notes.append("its color profile is not kept")
-    return _picture(samples, bits, Meaning(alpha, bands, notes=tuple(notes)))
+    return scaled_picture(samples, bits, Meaning(alpha, bands, notes=tuple(notes)))
 
 
 def _rewound(stream: BinaryIO) -> BinaryIO:
@@ -163,78 +141,7 @@ def _rewound(stream: BinaryIO) -> BinaryIO:
     return stream
 
 
-def _refuse_frame(frame: int | None, name: str, *, animated: bool = False) -> None:
-    """Refuse all frames but the first."""
-    if frame:
-        if animated:
-            raise ImageError(name, f"has no frame {frame}: only the first frame of such a file is read")
-        raise no_frame(name, frame, 1)
-
-
-def _check_size(
-    size: tuple[int, int],
-    channels: int,
-    bits: int,
-    value_bytes: int,
-    stream: BinaryIO,
-    name: str,
-    limits: Limits,
-    *,
-    numbers: bool = False,
-    whole_file: bool = True,
-) -> None:
-    """Refuse a picture whose header gives a size beyond the limits.
-
-    Its decoder takes `value_bytes` per value, and holds the whole file twice or lets go of it meanwhile.
-    """
-    width, height = size
-    itemsize = picture_itemsize(bits)
-    if bits not in WHOLE_BITS:
-        value_bytes += itemsize  # to scale them
-    file_bytes = stream.seek(0, io.SEEK_END)
-    value_bytes *= width * height * channels
-    decoder_bytes = value_bytes + 2 * file_bytes if whole_file else max(value_bytes, file_bytes)
-    numbers = numbers or itemsize > 2
-    limits.check(
-        name,
-        (height, width, channels),
-        itemsize,
-        decoder_bytes=decoder_bytes + LIBRARY_BYTES,
-        numbers=numbers,
-    )
-
-
-def _picture(samples: NDArray[Any], bits: int, meaning: Meaning) -> DeepDecoded:
-    """Scale samples (H, W) or (H, W, C) and make a picture of them."""
-    scaled, notes = scale_depth(samples if samples.ndim == 3 else samples[..., np.newaxis], bits)
-    return DeepDecoded(make_picture(scaled, replace(meaning, notes=(*meaning.notes, *notes))))
-
-
-def _opened(stream: BinaryIO, name: str) -> Image.Image:
-    """Open a file with Pillow, which reads only its header."""
-    image = open_image(stream, name, None)
-    if image is None:
-        raise ImageError(name, "is damaged or truncated: its header cannot be read")
-    return image
-
-
-def _pillow_meaning(image: Image.Image, frame: int | None) -> Meaning:
-    """Return the alpha and metadata that Pillow finds in a header."""
-    has_alpha = image.mode in {"LA", "RGBA"} or "transparency" in image.info
-    notes = describe_color(image)
-    if frame is None and getattr(image, "is_animated", False):
-        notes.append(FIRST_OF_SEVERAL)
-    return Meaning(
-        alpha=Alpha.STRAIGHT if has_alpha else Alpha.NONE,
-        orientation=exif_orientation(image.info.get("exif") or b""),
-        profile=image.info.get("icc_profile") or None,
-        resolution=find_resolution(image),
-        notes=tuple(notes),
-    )
-
-
 READERS = {
-    "PNG": decode_png,
     "JPEG": decode_jpeg,
     "AVIF": decode_avif,
     "JPEG 2000": decode_jpeg2000,

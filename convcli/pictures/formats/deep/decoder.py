@@ -51,6 +51,10 @@ def _reader(found: str, name: str) -> Reader:
         The extra is not installed.
     """
     try:
+        if found == "PNG":
+            from convcli.pictures.formats.deep.png import png_decoder
+
+            return png_decoder()
         if found == "PNM":
             from convcli.pictures.formats.deep.pnm import decode_pnm
 

@@ -5,6 +5,7 @@ Source: W3C, Portable Network Graphics (PNG) Specification, third edition (2025)
 
 import struct
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import imagecodecs
@@ -15,37 +16,24 @@ from convcli.errors import ImageError
 from convcli.pictures.damage.png import ADAM7, expected_bytes
 from convcli.pictures.headers.png_chunks import SIGNATURE, make_chunk
 
-__all__ = ["read_samples"]
+__all__ = ["read_samples_with_libpng"]
 
-TRANSPARENT_COLOR = 6  # bytes of a chunk tRNS
-MAX_SIDE = 1_000_000  # pixels, of libpng
-METHODS, INTERLACE = 10, 12  # positions in the header
+INTERLACE = 12  # position in the header
 
 
-def read_samples(header: bytes, transparent: bytes, pixels: bytes, name: str) -> NDArray[Any]:
-    """Return samples (H, W) or (H, W, C), with alpha if a color is transparent.
-
-    Parameters
-    ----------
-    header, transparent, pixels : bytes
-        The contents of the chunks IHDR, tRNS and IDAT. tRNS is empty if it is missing or does not apply.
-    name : str
-        The name to use in messages.
+def read_samples_with_libpng(
+    header: bytes, transparent: bytes, parts: Sequence[bytes], name: str
+) -> NDArray[Any]:
+    """Return samples; see `convcli.pictures.formats.deep.png.read_samples`.
 
     Raises
     ------
     ImageError
-        Pixels are missing, or the header is not one that libpng accepts.
+        Pixels are missing.
     """
     width, height = struct.unpack_from(">II", header)
-    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
-        raise ImageError(name, f"has {width}x{height} pixels: each side must be from 1 to {MAX_SIDE}")
-    if header[METHODS:INTERLACE] != bytes(2) or header[INTERLACE] > 1:
-        raise ImageError(name, "is damaged: its header names an unknown compression, filter or interlacing")
     expected = expected_bytes(header)
-    if len(transparent) != TRANSPARENT_COLOR:
-        transparent = b""  # damaged, or none
-    rows = _inflate(pixels, expected)
+    rows = _inflate(b"".join(parts), expected)
     if len(rows) < expected:
         raise ImageError(name, f"is damaged: {expected - len(rows)} bytes of its pixels are missing")
     if not header[INTERLACE]:
