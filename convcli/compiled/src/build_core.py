@@ -12,6 +12,8 @@ class BuildCore(build_ext):
 
     def build_extension(self, ext: Extension) -> None:
         """Compile the core, or explain why it is left out."""
+        if self.compiler.compiler_type == "msvc":  # the flags in pyproject.toml are those of GCC and Clang
+            ext.extra_compile_args = ["/std:c11", "/O2"]
         try:
             super().build_extension(ext)
         except (CCompilerError, BaseError) as error:
