@@ -153,9 +153,7 @@ def test_what_the_system_refuses(
     def failing(**_: object) -> None:
         raise error
 
-    monkeypatch.setattr(
-        "convcli.cli.app.root_command", lambda: type("Root", (), {"main": staticmethod(failing)})
-    )
+    monkeypatch.setattr(error_handling, "read_command", lambda _: (failing, {}))
     assert convcli("filters").all == (1, "", f"convcli: {line}\n")
 
 
@@ -195,9 +193,7 @@ def test_what_may_leave_a_command(
     def failing(**_: object) -> None:
         raise error
 
-    monkeypatch.setattr(
-        "convcli.cli.app.root_command", lambda: type("Root", (), {"main": staticmethod(failing)})
-    )
+    monkeypatch.setattr(error_handling, "read_command", lambda _: (failing, {}))
     assert convcli("filters").all == (code, "", "" if line is None else f"convcli: {line}\n")
 
 
@@ -219,9 +215,7 @@ def test_an_unforeseen_error_is_not_hidden(convcli: Runner, monkeypatch: pytest.
     def failing(**_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(
-        "convcli.cli.app.root_command", lambda: type("Root", (), {"main": staticmethod(failing)})
-    )
+    monkeypatch.setattr(error_handling, "read_command", lambda _: (failing, {}))
     with pytest.raises(ZeroDivisionError):
         convcli("filters")
 
