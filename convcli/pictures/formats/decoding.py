@@ -1,6 +1,6 @@
 """Decodes picture files: what every decoder provides, the list of decoders, and decoding in the background.
 
-Does not use numpy, so that decoding can start while numpy is being imported.
+Does not use numpy: files of 8-bit pixels are decoded without it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Decoded(Protocol):
         """Raise ImageError if the picture is larger than the limits allow."""
 
     def to_picture(self, name: str) -> Picture:
-        """Return the picture as arrays; the only step that needs numpy."""
+        """Return the picture; the only step that may need numpy."""
 
 
 class Decoder(Protocol):

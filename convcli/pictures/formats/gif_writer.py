@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from convcli.late_numpy import np
+from convcli.pictures.formats.pillow.rasters import image_of
 from convcli.pictures.picture import Picture
+from convcli.pictures.raster import Raster
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +46,7 @@ def encode_gif(picture: Picture) -> bytes:
     memory = io.BytesIO()
     options: dict[str, Any] = {"interlace": False}  # an animation is put together from such files
     if _is_plain_gray(picture):
-        Image.fromarray(picture.pixels).save(memory, "GIF", **options)
+        image_of(picture.raster or Raster.of(picture.pixels)).save(memory, "GIF", **options)
         return memory.getvalue()
     pixels, colors = _visible_colors(picture)
     if colors is None:
@@ -67,7 +69,7 @@ def encode_gif(picture: Picture) -> bytes:
 
 
 def _is_plain_gray(picture: Picture) -> bool:
-    return _is_gray(picture.pixels) and picture.alpha is None
+    return picture.channels == 1 and not picture.has_alpha
 
 
 def _is_gray(pixels: NDArray[Any]) -> bool:

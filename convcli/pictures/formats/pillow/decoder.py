@@ -1,6 +1,6 @@
 """The decoder that uses Pillow, for common picture formats.
 
-Does not use numpy, so that decoding can start while numpy is being imported.
+Does not use numpy: files of 8-bit pixels are decoded without it.
 """
 
 from __future__ import annotations
