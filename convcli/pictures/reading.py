@@ -7,7 +7,6 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -292,7 +291,7 @@ def _decode_npy(stream: BinaryIO, name: str, limits: Limits) -> Picture:
     if array.ndim == 3 and array.shape[2] > MAX_COLORS and array.shape[0] < min(array.shape[1:]):
         count, height, width = array.shape
         note = f"is read as one picture of {width} channels; --frame all reads {count} of {height}x{width}"
-        return replace(picture, notes=(note,))
+        return picture.changed(notes=(note,))
     return picture
 
 

@@ -7,7 +7,6 @@ import io
 import re
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from convcli.errors import ImageError
@@ -27,14 +26,13 @@ MAX_SEGMENTS, MAX_FILL = 100_000, 1 << 20
 ARITHMETIC_FRAMES = range(0xC9, 0xD0)
 
 
-@dataclass
 class _Frame:
     """The frame parameters that the markers before a scan define."""
 
-    width: int = 0
-    height: int = 0
-    sampling: dict[int, tuple[int, int]] = field(default_factory=dict)  # by component: horizontal, vertical
-    restart_interval: int = 0  # units between restart markers; 0 if there are none
+    def __init__(self) -> None:
+        self.width = self.height = 0
+        self.sampling: dict[int, tuple[int, int]] = {}  # by component: horizontal, vertical
+        self.restart_interval = 0  # units between restart markers; 0 if there are none
 
     def max_scans(self) -> int:
         """Return how many scans a picture of this size may have."""

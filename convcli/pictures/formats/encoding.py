@@ -15,7 +15,6 @@ from convcli.pictures.formats.format_checks import holds_profile, pillow_numbers
 from convcli.pictures.formats.gif_writer import encode_gif
 from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat
 from convcli.pictures.formats.pillow.rasters import image_of
-from convcli.pictures.formats.png.writer import encode_png
 from convcli.pictures.npy import npy_header
 from convcli.pictures.picture import Picture, without_channel_axis
 from convcli.pictures.raster import Raster
@@ -48,7 +47,10 @@ def encode(
     """
     if file_format != OutputFormat.NPY:
         picture = without_channel_axis(picture)
+    # Late imports: each for its format.
     if file_format == OutputFormat.PNG:
+        from convcli.pictures.formats.png.writer import encode_png
+
         return encode_png(
             picture.raster or picture.pixels,
             alpha=picture.alpha_raster or picture.alpha,
@@ -62,7 +64,7 @@ def encode(
     if OUTPUT_FORMATS[file_format].extra or (
         file_format == OutputFormat.TIFF and tiff_beyond_pillow(picture)
     ):
-        from convcli.pictures.formats.deep.encoding import encode_deep  # late: few pictures need it
+        from convcli.pictures.formats.deep.encoding import encode_deep
 
         with _encoder_errors(file_format, name):
             return [encode_deep(picture, file_format, _resolution_for(picture, file_format), jobs)]
@@ -106,7 +108,7 @@ def _encode_with_pillow(
     if resolution is not None:
         options["dpi"] = resolution
     if file_format == OutputFormat.JPEG:
-        from convcli.pictures.formats.jpeg_writer import encode_jpeg  # late: only for a JPEG
+        from convcli.pictures.formats.jpeg_writer import encode_jpeg  # late: for its format
 
         with _encoder_errors(file_format, name):
             return encode_jpeg(picture.raster or Raster.of(picture.pixels), options, jobs=jobs)

@@ -19,8 +19,8 @@ MODULE = (
     r"|PackBits\w*|PixarLog\w*|Log(?:Luv|L16)\w*|Thunder\w*|NeXT\w*|DumpMode\w*|Predictor\w*"
     r"|EstimateStrip\w*|ChopUp\w*|MissingRequired|alloc\w*|BuildMap\w*|gt\w*|init\w*Conversion"
 )
-LIBTIFF_MESSAGE = re.compile(rf"^({MODULE}): ((?s:.*?))\.$\n?", re.MULTILINE)
-HARMLESS = re.compile(r"Warning\b(?!, (?:Premature|Corrupt))")
+LIBTIFF_MESSAGE = rf"(?m)^({MODULE}): ((?s:.*?))\.$\n?"  # compiled when a TIFF is read
+HARMLESS = r"Warning\b(?!, (?:Premature|Corrupt))"
 MAX_CAPTURED = 1 << 16  # bytes
 
 
@@ -44,7 +44,7 @@ def captured_libtiff_errors(stream: BinaryIO) -> Iterator[Callable[[], str]]:
         finally:
             os.dup2(original, 2)
             with suppress(OSError):
-                os.write(2, LIBTIFF_MESSAGE.sub("", _read(captured)).encode("utf-8", "surrogateescape"))
+                os.write(2, re.sub(LIBTIFF_MESSAGE, "", _read(captured)).encode("utf-8", "surrogateescape"))
             os.close(original)
 
 
@@ -73,8 +73,8 @@ def _read(captured: BinaryIO) -> str:
 
 
 def _first_error(text: str) -> str:
-    messages = (match.groups() for match in LIBTIFF_MESSAGE.finditer(text))
-    module, error = next((message for message in messages if not HARMLESS.match(message[1])), ("", ""))
+    messages = (match.groups() for match in re.finditer(LIBTIFF_MESSAGE, text))
+    module, error = next((message for message in messages if not re.match(HARMLESS, message[1])), ("", ""))
     if unread := re.fullmatch(r"(\w+) compression support is not configured", error):
         return f"is compressed by {unread[1]}, which is not read"
     where = "" if module == "tempfile.tif" else f"{module}: "
