@@ -15,6 +15,7 @@ import pytest
 
 import convcli
 from tests.support.command_line import SAMPLES
+from tests.support.engines import NEEDS_CORE
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
@@ -121,7 +122,9 @@ def test_packages_are_drawn_as_the_contract_has_them() -> None:
 @pytest.mark.parametrize(
     ("title", "arguments", "count"),
     [
-        ("From a pixel to a pixel", ["apply", "cat.png", "--filter", "sobel-x"], 30),
+        pytest.param(
+            "From a pixel to a pixel", ["apply", "cat.png", "--filter", "sobel-x"], 30, marks=NEEDS_CORE
+        ),
         ("From text to numbers", ["params", "--n", "32x32x3", "conv 6 f5"], 20),
     ],
 )
@@ -135,7 +138,7 @@ def test_a_walk_is_the_one_that_convcli_takes(
     subprocess.run(
         [sys.executable, "-m", "tests.support.call_order", str(calls), *arguments],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "CONVCLI_PURE": "0"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=True,

@@ -136,3 +136,58 @@ def layer_depthwise(
     filter on; the last row is the bias. Filters are a multiple of the channels. Weights are not multiplied by
     padding.
     """
+
+def correlate(
+    source: Buffer,
+    out: Buffer | None,
+    *,
+    channels: int,
+    rows: Buffer,
+    columns: Buffer,
+    border: float,
+    kernels: tuple[Buffer | tuple[Buffer, Buffer], ...],
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
+    working: str,
+    combination: str,
+    single_squares: bool,
+    rendering: tuple[str, float, float, bool, bool, float, float] | None,
+) -> tuple[int, int, int, int, float, float, float] | None:
+    """Correlate an image with kernels, and store the values or render them as pixels.
+
+    Parameters
+    ----------
+    source : (H, W) or (H, W, S) of 8- to 64-bit integers, float32 or float64
+        Only its first `channels` samples are read.
+    out : (H', W') or (H', W', C)
+        For values: int16, int32, int64, float32 or float64. For pixels: uint8 or uint16, and C may be 4 for
+        three channels; the fourth becomes opaque. Rows must be contiguous. None for a range.
+    rows, columns : int64
+        For each row and column of the padded image the row or column of the image, or -1 for `border`.
+    kernels : float64 (f_h, f_w), or pairs of float64 (f_h,) and (f_w,)
+        At most 64, of one size: taps, or a column and a row whose product they are.
+    stride, dilation : (vertical, horizontal)
+    working : str
+        The type of sums: ``h`` int16, ``i`` int32 as sums of groups in int16, ``f`` float32, ``d`` float64.
+        ``h`` and ``i`` take whole taps, whose sums must fit; ``i`` only 8-bit images.
+    combination : str
+        ``single``, ``magnitude``, ``strongest``, ``absolute sum``, ``absolute maximum``.
+    single_squares : bool
+        Square in float32, for a magnitude.
+    rendering : (mapping, scale, bias, relu, statistics, lowest, extent), or None for values
+        The mapping is ``abs``, ``clip``, ``center``, ``stretch`` (lowest to lowest + extent), ``range``.
+
+    Returns
+    -------
+    (above, below, nan, finite, lowest, highest, total) or None
+        Of pixels: how many values lie above white, below black or are NaN; and statistics of finite values,
+        before they are mapped: their number, the smallest, the largest and the sum, measured if asked for.
+
+    Raises
+    ------
+    ValueError
+        Shapes, dtypes, distances or numbers do not fit, a row or column is outside of the image, or `out`
+        overlaps the image.
+    MemoryError
+        There is not enough memory.
+    """

@@ -12,7 +12,9 @@ For a row ``abcd``::
 
 from __future__ import annotations
 
+from array import array
 from enum import StrEnum
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from convcli.errors import MatrixError, UsageError, parse_choice
@@ -23,7 +25,7 @@ from convcli.sizes.windowed import Axis
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Border", "BorderKind", "border_sources", "fill_strip", "parse_border"]
+__all__ = ["Border", "BorderKind", "border_positions", "border_sources", "fill_strip", "parse_border"]
 
 
 class BorderKind(StrEnum):
@@ -76,33 +78,51 @@ def parse_border(text: str) -> Border:
         ) from None
 
 
-def border_sources(axis: Axis, kind: BorderKind) -> NDArray[np.intp]:
-    """Return the source pixel of each position along the padded axis, or -1 for the border value."""
+def border_positions(axis: Axis, kind: BorderKind) -> array[int]:
+    """Return the source pixel of each position along the padded axis, or -1 for the border value.
+
+    Examples
+    --------
+    >>> border_positions(Axis(side=3, window=3, before=1, after=2), BorderKind.WRAP).tolist()
+    [2, 0, 1, 2, 0, 1]
+    """
     n = axis.side
-    position = np.arange(-axis.before, n + axis.after)
+    before, after = (
+        (_border_source(position, n, kind) for position in outside)
+        for outside in (range(-axis.before, 0), range(n, n + axis.after))
+    )
+    return array("q", chain(before, range(n), after))
+
+
+def _border_source(position: int, n: int, kind: BorderKind) -> int:
+    """Return the source of a position outside of the image."""
     match kind:
         case BorderKind.ZERO | BorderKind.CONSTANT:
-            position[(position < 0) | (position >= n)] = -1
-            return position
+            return -1
         case BorderKind.EDGE:
-            return position.clip(0, n - 1)
+            return 0 if position < 0 else n - 1
         case BorderKind.WRAP:
             return position % n
         case BorderKind.SYMMETRIC:
             position %= 2 * n
-            return np.minimum(position, 2 * n - 1 - position)
+            return min(position, 2 * n - 1 - position)
         case BorderKind.REFLECT:
             position %= max(2 * n - 2, 1)
-            return np.minimum(position, 2 * n - 2 - position)
+            return min(position, 2 * n - 2 - position)
         case _:
             assert_never(kind)
+
+
+def border_sources(axis: Axis, kind: BorderKind) -> NDArray[np.int64]:
+    """Return `border_positions` as an array."""
+    return np.frombuffer(border_positions(axis, kind), np.int64)
 
 
 def fill_strip(
     strip: NDArray[Any],
     pixels: NDArray[Any],
-    rows: NDArray[np.intp],
-    source_columns: NDArray[np.intp],
+    rows: NDArray[np.int64],
+    source_columns: NDArray[np.int64],
     columns: Axis,
     border: Border,
 ) -> None:

@@ -115,8 +115,11 @@ def plan(
     >>> import numpy as np
     >>> import convcli
     >>> image = np.zeros((3000, 4000), np.uint8)
-    >>> print(convcli.plan(image, [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], jobs=2))
-    separable in int16, strips of 260 rows, 2 threads
+    >>> plan = convcli.plan(image, [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], jobs=2)
+    >>> plan.shape, str(plan.dtype), plan.threads
+    ((3000, 4000), 'int16', 2)
+
+    ``print(plan)`` says how, and by which engine: ``compiled dense in int16, strips of 375 rows, 2 threads``.
     """
     settings = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
     if isinstance(kernel, Filter):

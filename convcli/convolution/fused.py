@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
 
 from convcli.convolution.buffers import BufferPool
+from convcli.convolution.compiled.fused import can_render, render_strips
 from convcli.convolution.planning import (
     ConvolutionSettings,
     Plan,
@@ -115,6 +116,9 @@ def filter_pixels(
     pixel_dtype(depth)  # raises if there is none
     if isinstance(filter, str):
         filter = get_filter(filter)
+    nonnegative = filter.combination.is_nonnegative and scale >= 0 and bias >= 0
+    if mapping == SignedMapping.ABS and nonnegative:
+        mapping = SignedMapping.CLIP
     planned = plan_convolution(image, filter.kernels, filter.combination, ConvolutionSettings(**window))
     weighted = None if weights is None else WeightedStrips(planned, weights)
     dtype = planned.plan.dtype if weighted is None else weighted.dtype
@@ -124,9 +128,11 @@ def filter_pixels(
         values = strips.values()
         statistics = measure(values) if with_statistics else None
         return Filtered(values, Losses(), statistics, values.dtype, planned.plan)
-    nonnegative = filter.combination.is_nonnegative and scale >= 0 and bias >= 0
-    if mapping == SignedMapping.ABS and nonnegative:
-        mapping = SignedMapping.CLIP
+    if weighted is None and can_render(planned, mapping, adjustment):
+        pixels = np.empty(planned.plan.shape, pixel_dtype(depth))
+        counted = render_strips(planned, pixels, mapping, adjustment, with_statistics=with_statistics)
+        if counted is not None:
+            return Filtered(pixels, *counted, strips.dtype, planned.plan)
     value_range = ValueRange()
     if mapping == SignedMapping.STRETCH:  # computed twice, with at most half the memory
         strips.for_each(lambda _, values, __: value_range.add(values))

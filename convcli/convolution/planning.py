@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict
 
-from convcli.convolution.algorithms.steps import l1_norm
+from convcli.convolution.algorithms.core import CorePlan, plan_core
 from convcli.convolution.algorithms.strategy import (
     EXACT_IN_FLOAT32,
     Strategy,
     choose_strategy,
-    choose_sum_dtype,
+    choose_sum_type,
     strip_height,
 )
 from convcli.convolution.borders import Border, parse_border
 from convcli.errors import KernelError, SizeError
-from convcli.kernels.filter import Combination, kernel_array
+from convcli.kernels.filter import Combination, Matrix, kernel_array, matrix_array
 from convcli.late_numpy import np
 from convcli.parallel import thread_count
 from convcli.pictures.arrays import image_array
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConvolutionSettings",
     "Image",
+    "ImageKind",
     "Plan",
     "PlannedConvolution",
     "WindowKeywords",
@@ -39,10 +41,16 @@ __all__ = [
     "largest_result",
     "largest_sum",
     "plan_convolution",
+    "plan_pixels",
     "result_dtype",
 ]
 
 Image: TypeAlias = "NDArray[Any]"
+
+LARGEST_FLOAT32 = (2 - 2.0**-23) * 2.0**127
+TYPE_BYTES = {"int16": 2, "int32": 4, "int64": 8, "float32": 4, "float64": 8}
+STRIP_NANOSECONDS, STRIP_VALUES, MIN_STRIPS = 8e6, 1 << 15, 8  # of the compiled core, and strips of an image
+LEAST_COST = 0.3  # nanoseconds per value, however few taps
 
 THREAD_BYTES = 1 << 22  # what a thread takes besides its strips (measured)
 FOURIER_BYTES = 40  # what the transforms of a tile take per pixel
@@ -56,10 +64,12 @@ class Plan:
     Attributes
     ----------
     strategy : Strategy
-    sum_dtype : dtype
-        Dtype of the sums.
-    shape, dtype
-        Shape and dtype of the result.
+    sum_type : str
+        Name of the dtype of the sums.
+    shape : tuple of int
+        Shape of the result.
+    result_type : str
+        Name of the dtype of the result.
     strip_rows : int
         Rows of the result per strip.
     threads : int
@@ -67,15 +77,25 @@ class Plan:
     """
 
     strategy: Strategy
-    sum_dtype: np.dtype[Any]
+    sum_type: str
     shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+    result_type: str
     strip_rows: int
     threads: int
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the result."""
+        return np.dtype(self.result_type)
+
+    @property
+    def sum_dtype(self) -> np.dtype[Any]:
+        """Dtype of the sums."""
+        return np.dtype(self.sum_type)
+
     def __str__(self) -> str:
         threads = counted(self.threads, "thread")
-        return f"{self.strategy} in {self.sum_dtype}, strips of {self.strip_rows} rows, {threads}"
+        return f"{self.strategy} in {self.sum_type}, strips of {self.strip_rows} rows, {threads}"
 
 
 class WindowKeywords(TypedDict, total=False):
@@ -104,19 +124,76 @@ class ConvolutionSettings(NamedTuple):
         return taps[::-1, ::-1] if self.flip else taps
 
 
-class PlannedConvolution(NamedTuple):
-    """A convolution that is checked and ready to run."""
+class ImageKind(NamedTuple):
+    """What planning needs to know of an image.
 
-    pixels: Image
-    kernels: Sequence[Image]
+    Attributes
+    ----------
+    shape : tuple of int
+        (H, W) or (H, W, C).
+    dtype : str
+        Name of the dtype.
+    largest : int or None
+        Largest absolute value that a pixel can have; None for floats.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    largest: int | None
+
+    @classmethod
+    def of(cls, pixels: Image) -> ImageKind:
+        """Describe an array; of 64-bit integers it looks for the largest."""
+        if pixels.dtype.kind == "f":
+            return cls(pixels.shape, pixels.dtype.name, None)
+        if pixels.dtype.itemsize < 8:
+            limits = np.iinfo(pixels.dtype)
+            return cls(pixels.shape, pixels.dtype.name, max(-int(limits.min), int(limits.max)))
+        return cls(pixels.shape, pixels.dtype.name, max(-int(pixels.min()), int(pixels.max())))
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedConvolution:
+    """A convolution that is checked and ready to run.
+
+    Attributes
+    ----------
+    pixels : array or memoryview
+        The image; a memoryview only if the core computes it.
+    kind : ImageKind
+    matrices : sequence of Matrix
+        The kernels as applied.
+    combination : Combination
+    rows, columns : Axis
+    border : Border
+    bound : int or None
+        Largest possible absolute value of an integer result; None for floats.
+    response_type : str
+        Dtype of one kernel's result, before results are combined.
+    square_type : str
+        Dtype in which a magnitude is computed.
+    plan : Plan
+    core : CorePlan or None
+        How the compiled core computes it; None if numpy does.
+    """
+
+    pixels: Any
+    kind: ImageKind
+    matrices: Sequence[Matrix]
     combination: Combination
     rows: Axis
     columns: Axis
     border: Border
-    bound: int | None  # largest possible absolute value of an integer result; None for floats
-    response_dtype: np.dtype[Any]  # dtype of one kernel's result, before results are combined
-    square_dtype: np.dtype[Any]  # dtype in which a magnitude is computed
+    bound: int | None
+    response_type: str
+    square_type: str
     plan: Plan
+    core: CorePlan | None
+
+    @cached_property
+    def kernels(self) -> tuple[NDArray[Any], ...]:
+        """The kernels as arrays."""
+        return tuple(map(matrix_array, self.matrices))
 
     def working_bytes(self, value_bytes: int) -> int:
         """Return an upper bound on what the threads hold while they work, besides the result.
@@ -129,10 +206,10 @@ class PlannedConvolution(NamedTuple):
         plan, columns = self.plan, self.columns
         width = columns.before + columns.side + columns.after
         rows = (plan.strip_rows - 1) * self.rows.stride + self.rows.extent
-        strip = rows * width * math.prod(plan.shape[2:]) * plan.sum_dtype.itemsize
+        strip = rows * width * math.prod(plan.shape[2:]) * TYPE_BYTES[plan.sum_type]
         values = plan.strip_rows * math.prod(plan.shape[1:])
-        if len(self.kernels) > 1:
-            value_bytes += self.response_dtype.itemsize + 2 * self.square_dtype.itemsize
+        if len(self.matrices) > 1:
+            value_bytes += TYPE_BYTES[self.response_type] + 2 * TYPE_BYTES[self.square_type]
         tile = FOURIER_BYTES * rows**2 if plan.strategy == Strategy.FOURIER else 0
         return plan.threads * (min(THREAD_BYTES, 4 * strip) + strip + tile + values * value_bytes)
 
@@ -142,39 +219,69 @@ def plan_convolution(
 ) -> PlannedConvolution:
     """Check all arguments and plan the convolution."""
     pixels = image_array(image)
-    taps = [settings.apply_flip(kernel_array(kernel)) for kernel in kernels]
+    matrices = [tuple(map(tuple, kernel_array(kernel).tolist())) for kernel in kernels]
+    return plan_pixels(pixels, ImageKind.of(pixels), matrices, combination, settings)
+
+
+def plan_pixels(
+    pixels: Image | memoryview,
+    kind: ImageKind,
+    matrices: Sequence[Matrix],
+    combination: Combination,
+    settings: ConvolutionSettings,
+) -> PlannedConvolution:
+    """Plan the convolution of pixels of a kind; of those in a memoryview without numpy.
+
+    Raises
+    ------
+    KernelError, SizeError, UsageError
+        As `convolve` does.
+    """
+    if settings.flip:
+        matrices = [tuple(row[::-1] for row in reversed(matrix)) for matrix in matrices]
     border = parse_border(settings.border)
-    rows, columns = checked_axes(pixels, taps[0], settings)
-    bound = largest_result(pixels, taps, border)
-    response_dtype = result_dtype(pixels, bound)
-    largest = float(np.finfo(np.float32).max)
-    if response_dtype == np.float32 and any(l1_norm(kernel) > largest for kernel in taps):
+    window = len(matrices[0]), len(matrices[0][0])
+    rows, columns = _axes(kind.shape, window, settings)
+    norms = [sum(abs(tap) for row in matrix for tap in row) for matrix in matrices]
+    bound = _largest(kind.largest, norms, border, max)
+    response_type = _result_type(kind.dtype, bound)
+    if response_type == "float32" and max(norms) > LARGEST_FLOAT32:
         raise KernelError("kernel", "has coefficients beyond float32; use smaller ones or a float64 image")
-    combined_bound, dtype = bound, _combined_dtype(combination, response_dtype)
+    combined_bound, result_type = bound, response_type
     if combination == Combination.ABSOLUTE_SUM:
-        combined_bound = largest_sum(pixels, taps, border)
-        dtype = result_dtype(pixels, combined_bound)
-    strategy = choose_strategy(taps, rows, columns, response_dtype, bound)
-    sum_dtype = choose_sum_dtype(strategy, response_dtype)
-    shape = (rows.output, columns.output, *pixels.shape[2:])
+        combined_bound = _largest(kind.largest, norms, border, sum)
+        result_type = _result_type(kind.dtype, combined_bound)
+    elif combination == Combination.MAGNITUDE and response_type != "float64":
+        result_type = "float32"
+    shape = (rows.output, columns.output, *kind.shape[2:])
+    core_plans = plan_core(kind.dtype, matrices, columns, combined_bound, border.value)
+    core_costs = {strategy: core_plan.cost for strategy, core_plan in core_plans.items()}
+    strategy = choose_strategy(matrices, rows, columns, response_type, bound, core_costs)
+    core = core_plans.get(strategy)
+    sum_type = choose_sum_type(strategy, response_type) if core is None else core.sum_type
     width = columns.before + columns.side + columns.after
-    results = 1 if strategy == Strategy.SEPARABLE and combination == Combination.SINGLE else 2
     channels = math.prod(shape[2:])
-    strip_rows = strip_height(strategy, rows, width, channels, sum_dtype.itemsize, results=results)
+    if core is None:
+        results = 1 if strategy == Strategy.SEPARABLE and combination == Combination.SINGLE else 2
+        itemsize = TYPE_BYTES[sum_type]
+        strip_rows = strip_height(strategy, rows, width, channels, itemsize, results=results)
+    else:
+        strip_rows = _core_strip_height(rows, columns.output * channels, core.cost)
     plan = Plan(
         strategy=strategy,
-        sum_dtype=sum_dtype,
+        sum_type=sum_type,
         shape=shape,
-        dtype=dtype,
+        result_type=result_type,
         strip_rows=strip_rows,
         threads=thread_count(settings.jobs, -(-rows.output // strip_rows), math.prod(shape)),
     )
     # float32 holds the squares of small integers, and their sum, exactly.
-    exact = bound is not None and len(taps) * bound**2 < EXACT_IN_FLOAT32
-    square_dtype = np.dtype(np.float32 if exact else np.float64)
+    exact = bound is not None and len(matrices) * bound**2 < EXACT_IN_FLOAT32
+    square_type = "float32" if exact else "float64"
     return PlannedConvolution(
-        pixels, taps, combination, rows, columns, border, combined_bound, response_dtype, square_dtype, plan
-    )
+        pixels, kind, matrices, combination, rows, columns, border, combined_bound, response_type,
+        square_type, plan, core,
+    )  # fmt: skip
 
 
 def checked_axes(pixels: Image, taps: Image, settings: ConvolutionSettings) -> tuple[Axis, Axis]:
@@ -185,9 +292,13 @@ def checked_axes(pixels: Image, taps: Image, settings: ConvolutionSettings) -> t
     SizeError
         The filter does not fit, or the padded image is far larger than the image.
     """
+    return _axes(pixels.shape, (taps.shape[0], taps.shape[1]), settings)
+
+
+def _axes(shape: Sequence[int], window: tuple[int, int], settings: ConvolutionSettings) -> tuple[Axis, Axis]:
     rows, columns = window_axes(
-        (pixels.shape[0], pixels.shape[1]),
-        (taps.shape[0], taps.shape[1]),
+        (shape[0], shape[1]),
+        window,
         stride=settings.stride,
         padding=settings.padding,
         dilation=settings.dilation,
@@ -210,17 +321,7 @@ def largest_result(pixels: Image, kernels: Iterable[Image], border: Border) -> i
     >>> largest_result(np.zeros((2, 2), np.uint8), [np.array([[-1, 0, 1]])], parse_border("edge"))
     510
     """
-    matrices = list(kernels)
-    floats = any(array.dtype.kind == "f" for array in (pixels, *matrices))
-    if floats or isinstance(border.value, float):
-        return None
-    if pixels.dtype.itemsize < 8:
-        limits = np.iinfo(pixels.dtype)
-        largest = max(-int(limits.min), int(limits.max))
-    else:
-        largest = max(-int(pixels.min()), int(pixels.max()))
-    total = max(sum(abs(int(tap)) for tap in matrix.ravel()) for matrix in matrices)
-    return max(total, 1) * max(largest, abs(border.value), 1)
+    return _largest(ImageKind.of(pixels).largest, map(_exact_norm, kernels), border, max)
 
 
 def largest_sum(pixels: Image, kernels: Iterable[Image], border: Border) -> int | None:
@@ -231,8 +332,25 @@ def largest_sum(pixels: Image, kernels: Iterable[Image], border: Border) -> int 
     >>> largest_sum(np.zeros((2, 2), np.uint8), [np.array([[-1, 0, 1]])] * 2, parse_border("edge"))
     1020
     """
-    bounds = [largest_result(pixels, [kernel], border) for kernel in kernels]
-    return None if None in bounds else sum(bound or 0 for bound in bounds)
+    return _largest(ImageKind.of(pixels).largest, map(_exact_norm, kernels), border, sum)
+
+
+def _exact_norm(taps: Image) -> int | float:
+    numbers: list[int | float] = taps.ravel().tolist()
+    return sum(map(abs, numbers))
+
+
+def _largest(
+    largest_pixel: int | None,
+    norms: Iterable[int | float],
+    border: Border,
+    join: Callable[[Iterable[int]], int],
+) -> int | None:
+    """Return the bound on sums for kernels with these sums of |taps|; `join` is max, or sum of them."""
+    totals = list(norms)
+    if largest_pixel is None or isinstance(border.value, float) or any(isinstance(t, float) for t in totals):
+        return None
+    return join([max(int(total), 1) * max(largest_pixel, abs(border.value), 1) for total in totals])
 
 
 def result_dtype(pixels: Image, bound: int | None) -> np.dtype[Any]:
@@ -243,19 +361,27 @@ def result_dtype(pixels: Image, bound: int | None) -> np.dtype[Any]:
     >>> str(result_dtype(np.zeros((2, 2), np.uint8), 510))
     'int16'
     """
+    return np.dtype(_result_type(pixels.dtype.name, bound))
+
+
+def _result_type(dtype: str, bound: int | None) -> str:
     if bound is None:
-        return np.dtype(np.float64 if pixels.dtype == np.float64 else np.float32)
-    for narrow in (np.int16, np.int32, np.int64):
-        if bound <= np.iinfo(narrow).max:
-            return np.dtype(narrow)
+        return "float64" if dtype == "float64" else "float32"
+    for bits in (16, 32, 64):
+        if bound < 1 << (bits - 1):
+            return f"int{bits}"
     raise KernelError(
         "kernel",
-        f"results can reach {bound}, beyond int64's maximum {np.iinfo(np.int64).max}; use smaller "
+        f"results can reach {bound}, beyond int64's maximum {(1 << 63) - 1}; use smaller "
         "coefficients or a float image",
     )
 
 
-def _combined_dtype(combination: Combination, response_dtype: np.dtype[Any]) -> np.dtype[Any]:
-    if combination == Combination.MAGNITUDE and response_dtype != np.float64:
-        return np.dtype(np.float32)
-    return response_dtype
+def _core_strip_height(rows: Axis, row_values: int, cost: float) -> int:
+    """Return the number of result rows per strip of the compiled core: some milliseconds of work.
+
+    It does not depend on the number of threads, as the order of a sum of floats depends on it.
+    """
+    most = max(1, int(STRIP_NANOSECONDS / (row_values * max(cost, LEAST_COST))))
+    least = max(-(-STRIP_VALUES // row_values), rows.extent // (2 * rows.stride))
+    return min(max(most, least, 1), max(-(-rows.output // MIN_STRIPS), least), rows.output)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple, Unpack
 
-from convcli.convolution.planning import Plan, WindowKeywords
-from convcli.convolution.rendering import Losses, SignedMapping
+from convcli.compiled.engine import is_compiled
+from convcli.convolution.compiled.fused import can_render, render_strips
+from convcli.convolution.planning import ConvolutionSettings, ImageKind, Plan, WindowKeywords, plan_pixels
+from convcli.convolution.rendering import Adjustment, Losses, SignedMapping
 from convcli.convolution.statistics import Statistics
+from convcli.errors import UsageError
 from convcli.kernels.filter import Filter
 from convcli.pictures.raster import Raster
 
@@ -19,7 +22,8 @@ class FilteredRaster(NamedTuple):
     Attributes
     ----------
     raster : Raster
-        With as many samples per pixel as the input, of the requested depth.
+        Of the requested depth. Where a pixel of the input has a fourth sample beside three channels, so have
+        those of the result; it is opaque.
     losses : Losses
         How many pixels do not show their value.
     statistics : Statistics or None
@@ -69,5 +73,28 @@ def filter_raster(
     KernelError, SizeError, UsageError
         As `filter_pixels` does.
     """
-    del raster, filter, mapping, scale, bias, relu, depth, with_statistics, window
-    return None
+    if not is_compiled():
+        return None
+    if depth not in (8, 16):
+        raise UsageError(f"depth {depth}", "must be 8 or 16")
+    kind = ImageKind(raster.shape, f"uint{raster.depth}", 2**raster.depth - 1)
+    settings = ConvolutionSettings(**window)
+    planned = plan_pixels(raster.samples, kind, filter.matrices, filter.combination, settings)
+    if mapping == SignedMapping.ABS and filter.combination.is_nonnegative and scale >= 0 and bias >= 0:
+        mapping = SignedMapping.CLIP
+    is_integer = planned.plan.result_type.startswith("int")
+    adjustment = Adjustment(scale, bias, planned.bound if is_integer else None, relu)
+    if not can_render(planned, mapping, adjustment):
+        return None
+    channels = raster.channels or 1
+    has_fourth = channels == 3 and (raster.samples.shape or ())[2:] == (4,)
+    height, width = planned.plan.shape[:2]
+    samples = None if raster.channels is None else 4 if has_fourth else channels
+    out = Raster.empty(height, width, samples, depth=depth)
+    counted = render_strips(
+        planned, out.samples, mapping, adjustment, channels=channels, with_statistics=with_statistics
+    )
+    if counted is None:
+        return None
+    result = out.with_channels(channels) if has_fourth else out
+    return FilteredRaster(result, *counted, adjustment.result_type(planned.plan.result_type), planned.plan)

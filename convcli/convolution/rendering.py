@@ -115,17 +115,29 @@ class Adjustment:
     @property
     def changes(self) -> bool:
         """Whether it changes any value."""
-        return self.scale != 1 or self.bias != 0 or self.relu
+        return self.is_scaled or self.relu
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether it scales values or adds to them."""
+        return self.scale != 1 or self.bias != 0
+
+    @property
+    def bound(self) -> int | None:
+        """Upper bound of the absolute value of integer results; None if they are floats."""
+        if self.largest is None or not (float(self.scale).is_integer() and float(self.bias).is_integer()):
+            return None
+        return max(self.largest, 1) * abs(int(self.scale)) + abs(int(self.bias))
+
+    def result_type(self, dtype: str) -> str:
+        """Return the name of the dtype of the result, for values of a dtype."""
+        if not self.is_scaled:
+            return dtype
+        return "int64" if self.bound is not None and self.bound < 1 << 63 else "float64"
 
     def result_dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
         """Return the dtype of the result."""
-        if self.scale == 1 and self.bias == 0:
-            return dtype
-        stays_integer = float(self.scale).is_integer() and float(self.bias).is_integer()
-        if stays_integer and self.largest is not None:
-            most = max(self.largest, 1) * abs(int(self.scale)) + abs(int(self.bias))
-            return np.dtype(np.int64 if most <= np.iinfo(np.int64).max else np.float64)
-        return np.dtype(np.float64)
+        return np.dtype(self.result_type(dtype.name))
 
     def apply(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the result, which is `values` itself if nothing changes."""
@@ -134,7 +146,7 @@ class Adjustment:
 
     def _scaled(self, values: NDArray[Any]) -> NDArray[Any]:
         dtype = self.result_dtype(values.dtype)
-        if self.scale == 1 and self.bias == 0:
+        if not self.is_scaled:
             return values
         if dtype == np.int64:
             return values.astype(np.int64) * int(self.scale) + int(self.bias)

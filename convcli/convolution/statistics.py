@@ -51,6 +51,13 @@ class RunningStatistics:
             low, high = values.min().item(), values.max().item()
         self._strips[start] = (low, high, _total(values, large=max(high, -low) > LARGE), values.size)
 
+    def add_measured(
+        self, start: int, lowest: int | float, highest: int | float, total: int | float, count: int
+    ) -> None:
+        """Add the strip that starts at row `start`, of which these statistics are known."""
+        if count:
+            self._strips[start] = (lowest, highest, total, count)
+
     def result(self) -> Statistics:
         """Return the statistics of all strips."""
         if not self._strips:

@@ -11,6 +11,7 @@ from convcli.convolution.algorithms.steps import Algorithm, Steps
 from convcli.convolution.algorithms.strategy import PER_CHANNEL, make_algorithm
 from convcli.convolution.borders import border_sources, fill_strip
 from convcli.convolution.buffers import BufferPool
+from convcli.convolution.compiled.correlation import CoreStrips
 from convcli.convolution.planning import Image, PlannedConvolution
 from convcli.kernels.filter import Combination
 from convcli.late_numpy import np
@@ -46,8 +47,19 @@ def for_each_strip(
         result into an array.
     """
     plan = planned.plan
+    if planned.core is not None:
+        core = CoreStrips(planned)
+
+        def compute_strips(starts: WorkQueue) -> None:
+            with BufferPool.borrow() as buffers:
+                for start in starts:
+                    strip = slice(start, min(start + plan.strip_rows, plan.shape[0]))
+                    process(strip, buffers, partial(core.compute, start))
+
+        parallel_for(range(0, plan.shape[0], plan.strip_rows), compute_strips, plan.threads)
+        return
     algorithms = [
-        make_algorithm(plan.strategy, taps, planned.rows, planned.columns, planned.response_dtype)
+        make_algorithm(plan.strategy, taps, planned.rows, planned.columns, plan.sum_dtype)
         for taps in planned.kernels
     ]
     rows, columns = (border_sources(axis, planned.border.kind) for axis in (planned.rows, planned.columns))
@@ -68,7 +80,7 @@ class _StripWorker:
 
     planned: PlannedConvolution
     algorithms: Sequence[Algorithm]
-    sources: tuple[NDArray[np.intp], NDArray[np.intp]]
+    sources: tuple[NDArray[np.int64], NDArray[np.intp]]
     buffers: BufferPool
     queue: WorkQueue
     _prepared: tuple[Image, Image, Steps] | None = None
@@ -106,7 +118,7 @@ class _StripWorker:
         if planned.combination == Combination.SINGLE:
             return self.algorithms[0](strip, target, buffers)
         steps: Steps = []
-        response = buffers.array("response", target.shape, planned.response_dtype)
+        response = buffers.array("response", target.shape, np.dtype(planned.response_type))
         if planned.combination != Combination.MAGNITUDE:
             for number, algorithm in enumerate(self.algorithms):
                 result = response if number else target
@@ -115,9 +127,9 @@ class _StripWorker:
                 steps += algorithm(strip, result, buffers)
                 steps += self._accumulate(result, target, is_first=not number)
             return steps
-        total = buffers.array("total", target.shape, planned.square_dtype)
+        total = buffers.array("total", target.shape, np.dtype(planned.square_type))
         for number, algorithm in enumerate(self.algorithms):
-            square = buffers.array("square", target.shape, planned.square_dtype) if number else total
+            square = buffers.array("square", target.shape, np.dtype(planned.square_type)) if number else total
             steps += algorithm(strip, response, buffers)
             steps += [partial(np.copyto, square, response), partial(np.multiply, square, square, out=square)]
             if number:

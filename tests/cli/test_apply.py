@@ -18,6 +18,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from convcli.convolution.engine import plan
+from convcli.kernels.lookup import get_filter
 from tests.support import oracles as reference
 from tests.support.command_line import SAMPLES, Runner, assert_failed, contents, nothing_changes, on_terminal
 
@@ -1476,7 +1478,7 @@ def test_json(convcli: Runner, photo: Array) -> None:
         "min": values.min(),
         "max": values.max(),
         "saturated": sum(abs(value) > 255 for value in values.ravel()),
-        "plan": "separable in int16, strips of 4 rows, 1 thread",
+        "plan": str(plan(photo, get_filter("sobel-x"), stride=(2, 1))),
     }
     assert {type(record[key]) for key in ("min", "max", "saturated")} == {int}
     assert (opened("photo-sobel-x.png") == rendered(values)).all()

@@ -48,7 +48,52 @@ def _layer(images: Any, weights: Any, target: Any) -> Call:
     return _call(images, weights, target, (3, 2), (2, 1), (1, 2), (-1, 0))
 
 
+def _correlation(source: Any, out: Any, working: str, *kernels: Any, **named: Any) -> Call:
+    """Return a correlation by kernels of 3x3, with a border of one pixel around the image."""
+    arguments: dict[str, Any] = {
+        "channels": source.shape[2] if source.ndim == 3 else 1,
+        "rows": np.r_[0, : source.shape[0], -1],
+        "columns": np.r_[1, : source.shape[1], -1],
+        "border": 7.0,
+        "kernels": kernels,
+        "stride": (1, 1),
+        "dilation": (1, 1),
+        "working": working,
+        "combination": "single" if len(kernels) == 1 else "magnitude",
+        "single_squares": True,
+        "rendering": None,
+    }
+    return _call(source, out, **(arguments | named))
+
+
+_TAPS = np.array([[1.0, 0, -1], [2, 5, -2], [3, 0, -3]])
+_LINES = (np.array([1.0, 2, 1]), np.array([-1.0, 0, 1]))
+
 CALLS: Mapping[str, list[Call]] = {
+    "correlate": [
+        _correlation(_picture(9, 40), np.zeros((9, 40), np.int16), "h", _TAPS),
+        _correlation(_picture(9, 40, 3), np.zeros((9, 40, 3), np.int16), "h", _LINES),
+        _correlation(_picture(9, 40), np.zeros((9, 40), np.int32), "i", _TAPS * 20),
+        _correlation(
+            _picture(6, 50, 4),
+            np.zeros((6, 50, 4), np.uint8),
+            "h",
+            _TAPS,
+            _TAPS.T.copy(),
+            channels=3,
+            rendering=("clip", 0.25, 3.0, True, True, 0.0, 1.0),
+        ),
+        _correlation(
+            _picture(8, 9, dtype=np.float32),
+            np.zeros((4, 3), np.float32),
+            "f",
+            _TAPS,
+            stride=(2, 3),
+            dilation=(1, 2),
+        ),
+        _correlation(_picture(8, 9, dtype=float), np.zeros((8, 9)), "d", _LINES, _LINES),
+        _correlation(_picture(8, 9), None, "f", _TAPS, rendering=("range", 1.0, 0.0, False, True, 0.0, 1.0)),
+    ],
     "extremes": [_call(_picture(5, 7)), _call(_picture(4, 6, 3, dtype=np.uint16))],
     "pool": [
         _pooling(_picture(6, 8, 3), np.zeros((3, 4, 3), np.uint8), "max", (2, 2, 0), (2, 2, 0)),

@@ -22,11 +22,11 @@ def test_ci_has_a_compiled_core() -> None:
 @pytest.mark.parametrize(
     ("value", "expected"), [(None, True), ("", True), ("0", True), ("1", False), ("yes", False)]
 )
-def test_a_variable_selects_numpy(monkeypatch: pytest.MonkeyPatch, value: str | None, expected: bool) -> None:
+def test_a_variable_selects_numpy(value: str | None, expected: bool) -> None:
     with use_engine(Engine.NUMPY):  # restores the variable
-        monkeypatch.delenv("CONVCLI_PURE")
+        del os.environ["CONVCLI_PURE"]
         if value is not None:
-            monkeypatch.setenv("CONVCLI_PURE", value)
+            os.environ["CONVCLI_PURE"] = value
         is_compiled.cache_clear()
         assert is_compiled() is expected
 

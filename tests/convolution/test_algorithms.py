@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,14 @@ from convcli.errors import UsageError
 from convcli.kernels.filter import separate
 from convcli.parallel import available_cores
 from tests.support import oracles as reference
+from tests.support.engines import NEEDS_CORE, Engine, use_engine
 from tests.support.sampling import examples
 
-SEPARABLE = {Strategy.SEPARABLE, Strategy.SEPARABLE_MATMUL}
+SEPARABLE = {Strategy.SEPARABLE, Strategy.SEPARABLE_MATMUL, Strategy.COMPILED_SEPARABLE}
+COMPILED = {Strategy.COMPILED_DENSE, Strategy.COMPILED_SEPARABLE}
+STRATEGIES = [
+    pytest.param(strategy, marks=NEEDS_CORE if strategy in COMPILED else ()) for strategy in Strategy
+]
 
 Array = NDArray[Any]
 BORDERS = ["zero", "constant:7", "edge", "reflect", "symmetric", "wrap"]
@@ -35,6 +41,8 @@ BORDERS = ["zero", "constant:7", "edge", "reflect", "symmetric", "wrap"]
 def forced(monkeypatch: pytest.MonkeyPatch, strategy: Strategy, *, strip_bytes: int = 600) -> None:
     monkeypatch.setattr(planning, "choose_strategy", lambda *_: strategy)
     monkeypatch.setattr(strategy_module, "STRIP_BYTES", strip_bytes)
+    monkeypatch.setattr(planning, "STRIP_NANOSECONDS", strip_bytes)
+    monkeypatch.setattr(planning, "STRIP_VALUES", strip_bytes // 8)
     monkeypatch.setattr(parallel, "MIN_OUTPUTS_PER_THREAD", 1)
 
 
@@ -51,7 +59,7 @@ SHAPES = st.tuples(st.integers(1, 20), st.integers(1, 40)) | st.tuples(
 )
 
 
-@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("jobs", [1, 3])
 @settings(
     max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -80,7 +88,7 @@ def test_integers_are_exact(
     assert result.tolist() == expected.tolist()
 
 
-@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @settings(
     max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -103,7 +111,7 @@ def test_floats_keep_the_promised_tolerance(
     assert np.abs(result - expected).max() <= bound + tiny
 
 
-@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_stays_within_reach(
     monkeypatch: pytest.MonkeyPatch, strategy: Strategy, bad: float
@@ -116,6 +124,13 @@ def test_what_is_not_finite_stays_within_reach(
     assert np.argwhere(wrong).tolist() == [[y, x] for y in (11, 12, 13) for x in (19, 20, 21)]
 
 
+@pytest.fixture
+def with_numpy() -> Iterator[None]:
+    with use_engine(Engine.NUMPY):
+        yield
+
+
+@pytest.mark.usefixtures("with_numpy")
 def test_the_strategy_follows_the_kernel() -> None:
     image = np.zeros((600, 800), np.uint8)
     photograph = image.astype(np.float32)
@@ -140,6 +155,28 @@ def test_the_strategy_follows_the_kernel() -> None:
     assert strategy(image, dense(31) * 2**20) == Strategy.SHIFTS  # too large for either
 
 
+@NEEDS_CORE
+def test_the_core_takes_columns_and_rows_where_they_are_fewer_taps() -> None:
+    image = np.zeros((600, 800), np.uint8)
+    dense = np.random.default_rng(1).integers(-9, 10, (31, 31))
+
+    def planned(image: Array, kernel: Any) -> tuple[Strategy, str]:
+        plan = convcli.plan(image, kernel)
+        return plan.strategy, str(plan.sum_dtype)
+
+    with use_engine(Engine.COMPILED):
+        assert planned(image, convcli.kernel("sobel-x")) == (Strategy.COMPILED_DENSE, "int16")
+        assert planned(image, convcli.kernel("gaussian", sigma=5)) == (Strategy.COMPILED_SEPARABLE, "float32")
+        assert planned(image, np.ones((9, 9), np.int64)) == (Strategy.COMPILED_SEPARABLE, "int16")
+        assert planned(image, dense[:9, :9]) == (Strategy.COMPILED_DENSE, "int32")
+        assert planned(image.astype(np.uint16), dense[:3, :3]) == (Strategy.COMPILED_DENSE, "float32")
+        assert planned(image, dense[:9, :9] / 3) == (Strategy.COMPILED_DENSE, "float32")
+        assert planned(image.astype(np.float64), dense[:9, :9]) == (Strategy.COMPILED_DENSE, "float64")
+        assert planned(image, np.resize(dense, (63, 63))) == (Strategy.FOURIER, "float64")
+        assert planned(image.astype(np.uint32), dense * 2**10) == (Strategy.SHIFTS, "int64")  # beyond float64
+
+
+@pytest.mark.usefixtures("with_numpy")
 def test_bands_are_taken_only_where_their_sums_are_exact() -> None:
     image = np.zeros((100, 100), np.uint16)
     small = np.eye(9, dtype=np.int64) + np.ones((9, 9), np.int64)
@@ -150,6 +187,7 @@ def test_bands_are_taken_only_where_their_sums_are_exact() -> None:
     assert convcli.plan(image, large).sum_dtype == np.float64
 
 
+@pytest.mark.usefixtures("with_numpy")
 def test_a_transform_is_taken_only_where_it_is_exact() -> None:
     image = np.full((600, 800), 65535, np.uint16)
     image[::2, ::3] = 0
@@ -283,6 +321,7 @@ def test_a_magnitude_of_large_gradients_is_exact_to_the_last_bit() -> None:
     assert np.array_equal(convcli.apply_filter(image, "scharr"), expected)
 
 
+@pytest.mark.usefixtures("with_numpy")
 def test_an_error_in_a_thread_stops_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     forced(monkeypatch, Strategy.SHIFTS)
     done: list[int] = []

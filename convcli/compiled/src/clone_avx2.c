@@ -1,6 +1,8 @@
 /* The loops for processors with AVX2. */
 #include "clones.h"
+#include <float.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifdef HAS_X86_CLONES

@@ -1,6 +1,8 @@
 /* The loops for processors with AVX-512 (F, BW, DQ and VL). */
 #include "clones.h"
+#include <float.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifdef HAS_X86_CLONES

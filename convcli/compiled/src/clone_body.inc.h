@@ -4,6 +4,7 @@
 #include "pool_halves.inc.h"
 #include "png_loops.inc.h"
 #include "layer.inc.h"
+#include "correlate.inc.h"
 
 const struct clone CLONE(clone) = {
     .name = CLONE_NAME,
@@ -12,4 +13,5 @@ const struct clone CLONE(clone) = {
     .pool = &CLONE(pool_loops),
     .png = &CLONE(png_loops),
     .layer = &CLONE(layer_loops),
+    .correlate = CLONE(correlate),
 };

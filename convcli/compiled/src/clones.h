@@ -6,6 +6,7 @@
 #ifndef CONVCLI_CLONES_H
 #define CONVCLI_CLONES_H
 
+#include "correlate.h"
 #include "png_loops.h"
 #include "pool.h"
 #include <stdbool.h>
@@ -19,6 +20,7 @@ struct clone {
     const struct pool_loops *pool;
     const struct png_loops *png;
     const struct layer_loops *layer;
+    bool (*correlate)(const struct correlation *job, struct tally *tally);
 };
 
 #if defined(__GNUC__) && defined(__x86_64__)

@@ -62,7 +62,7 @@ void image_release(struct image *image)
     PyBuffer_Release(&image->buffer);
 }
 
-static void address_range(const struct image *image, uintptr_t *first, uintptr_t *end)
+void image_addresses(const struct image *image, uintptr_t *first, uintptr_t *end)
 {
     Py_ssize_t down = (image->height - 1) * image->row_distance;
     Py_ssize_t across = (image->width - 1) * image->pixel_distance;
@@ -75,7 +75,7 @@ static void address_range(const struct image *image, uintptr_t *first, uintptr_t
 bool images_overlap(const struct image *first, const struct image *second)
 {
     uintptr_t first_start, first_end, second_start, second_end;
-    address_range(first, &first_start, &first_end);
-    address_range(second, &second_start, &second_end);
+    image_addresses(first, &first_start, &first_end);
+    image_addresses(second, &second_start, &second_end);
     return first_start < second_end && second_start < first_end;
 }

@@ -20,6 +20,9 @@ struct image {
 bool image_acquire(struct image *image, PyObject *object, const char *name, const char *formats, bool writable);
 void image_release(struct image *image);
 
+/* The range of addresses of an image. */
+void image_addresses(const struct image *image, uintptr_t *first, uintptr_t *end);
+
 /* Whether the memory of two images overlaps, judged by the range of addresses of each. */
 bool images_overlap(const struct image *first, const struct image *second);
 

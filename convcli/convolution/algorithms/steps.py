@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLAS_SINGLE_THREAD_LIMIT",
+    "EXACT_IN_FLOAT32",
     "HEADROOM",
     "IDENTITY_AXIS",
     "Algorithm",
     "Array",
     "Factors",
     "Steps",
+    "Strategy",
     "add_into",
     "block_size",
     "block_starts",
@@ -31,6 +34,20 @@ __all__ = [
 Array: TypeAlias = "NDArray[Any]"
 Factors = Sequence[tuple[Array, Array]]  # columns and rows whose outer products sum to a kernel
 
+
+class Strategy(StrEnum):
+    """How a kernel is applied to a strip."""
+
+    SHIFTS = "shifts"
+    SEPARABLE = "separable"
+    SEPARABLE_MATMUL = "separable bands"
+    BANDED_MATMUL = "bands"
+    FOURIER = "fourier"
+    COMPILED_DENSE = "compiled dense"
+    COMPILED_SEPARABLE = "compiled separable"
+
+
+EXACT_IN_FLOAT32 = 1 << 24  # float32 holds integers up to here, and so their sums, exactly
 # One tap, step one: the axis that a one-dimensional pass leaves unchanged.
 IDENTITY_AXIS = Axis(side=1, window=1)
 HEADROOM = 2.0**64  # factor by which intermediate sums may exceed the largest value times the taps

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from enum import StrEnum
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from convcli.convolution.algorithms.direct import factor_pair_sums, is_unstrided_line, separable, shifts
 from convcli.convolution.algorithms.fourier import fast_length, fourier, tile_outputs
 from convcli.convolution.algorithms.matmul import banded_matmul, separable_matmul
-from convcli.convolution.algorithms.steps import HEADROOM, IDENTITY_AXIS, Algorithm, block_size, l1_norm
-from convcli.kernels.filter import separate
+from convcli.convolution.algorithms.steps import (
+    EXACT_IN_FLOAT32,
+    HEADROOM,
+    IDENTITY_AXIS,
+    Algorithm,
+    Strategy,
+    block_size,
+    l1_norm,
+)
+from convcli.kernels.filter import Matrix, matrix_array, separate
 from convcli.late_numpy import np
 from convcli.sizes.windowed import Axis
 
@@ -22,14 +29,13 @@ __all__ = [
     "PER_CHANNEL",
     "Strategy",
     "choose_strategy",
-    "choose_sum_dtype",
+    "choose_sum_type",
     "make_algorithm",
     "strip_height",
 ]
 
 Array: TypeAlias = "NDArray[Any]"
 
-EXACT_IN_FLOAT32 = 1 << 24  # float32 holds integers up to here, and so their sums, exactly
 # The error of a transform of n numbers is at most 7 log2(n) u of their norm (N. Higham, Accuracy and
 # Stability of Numerical Algorithms, theorem 24.2). There are three transforms. The norm of 2^24 pixels is at
 # most 2^12 times the largest, that of the kernel the sum of |taps|. So the error is at most 2^-32 of
@@ -45,40 +51,51 @@ PRODUCT_COST = 0.045  # a float32 multiply-accumulate in a matrix product; float
 FOURIER_COST = 13.0  # forward and inverse transform, per pixel of a tile
 
 
-class Strategy(StrEnum):
-    """How a kernel is applied to a strip."""
-
-    SHIFTS = "shifts"
-    SEPARABLE = "separable"
-    SEPARABLE_MATMUL = "separable bands"
-    BANDED_MATMUL = "bands"
-    FOURIER = "fourier"
-
-
 # These process each channel separately.
 PER_CHANNEL = {Strategy.SEPARABLE_MATMUL, Strategy.BANDED_MATMUL, Strategy.FOURIER}
 
 
-def choose_sum_dtype(strategy: Strategy, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the dtype in which a strategy sums, for results of a dtype."""
+def choose_sum_type(strategy: Strategy, dtype: str) -> str:
+    """Return the name of the dtype in which numpy sums with a strategy, for results of a dtype."""
     if strategy == Strategy.FOURIER:
-        return np.dtype(np.float64)
-    return np.dtype(np.float32) if strategy in PER_CHANNEL and dtype.kind == "i" else dtype
+        return "float64"
+    return "float32" if strategy in PER_CHANNEL and dtype.startswith("int") else dtype
 
 
 def choose_strategy(
-    kernels: Sequence[Array], rows: Axis, columns: Axis, dtype: np.dtype[Any], bound: int | None
+    matrices: Sequence[Matrix],
+    rows: Axis,
+    columns: Axis,
+    dtype: str,
+    bound: int | None,
+    core_costs: Mapping[Strategy, float],
 ) -> Strategy:
     """Choose the cheapest strategy that is exact for all of the kernels.
 
     Parameters
     ----------
-    kernels : 2-D arrays of one shape
+    matrices : sequence of Matrix
+        The kernels, of one size.
     rows, columns : Axis
-    dtype : dtype of the results
+    dtype : str
+        Dtype of the results.
     bound : int or None
         Upper bound for the absolute value of every sum, partial or complete; None for floats.
+    core_costs : mapping
+        What the strategies of the compiled core cost, if it can compute this.
     """
+    if not core_costs:
+        kernels = [matrix_array(matrix) for matrix in matrices]
+        return _choose_numpy_strategy(kernels, rows, columns, np.dtype(dtype), bound)
+    costs = dict(core_costs)
+    if bound is None or bound < EXACT_BY_FOURIER:
+        costs[Strategy.FOURIER] = len(matrices) * _cost_of_fourier(rows, columns)
+    return min(costs, key=lambda strategy: costs[strategy])
+
+
+def _choose_numpy_strategy(
+    kernels: Sequence[Array], rows: Axis, columns: Axis, dtype: np.dtype[Any], bound: int | None
+) -> Strategy:
     costs = {Strategy.SHIFTS: sum(_cost_of_shifts(taps, rows, columns, dtype) for taps in kernels)}
     factors = [_factors(taps) for taps in kernels]
     fits_float32 = bound is None or bound < EXACT_IN_FLOAT32
@@ -101,10 +118,9 @@ def choose_strategy(
 
 
 def make_algorithm(
-    strategy: Strategy, taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]
+    strategy: Strategy, taps: Array, rows: Axis, columns: Axis, sum_dtype: np.dtype[Any]
 ) -> Algorithm:
     """Return the function that applies the kernel to a strip with this strategy."""
-    sum_dtype = choose_sum_dtype(strategy, dtype)
     if strategy == Strategy.SHIFTS:
         return shifts(taps, rows, columns)
     if strategy == Strategy.BANDED_MATMUL:

@@ -1,0 +1,61 @@
+/* Correlation in each working type. */
+#include "correlate.h"
+#include "finish.inc.h"
+
+#define BLOCK_VECTORS (VECTOR_BYTES == 64 ? 4 : 2) /* as many vectors of sums in a row as registers hold */
+#define PACKED_PIXELS 512
+
+#define T int16_t
+#define TAP int32_t
+#define TAP_OF(tap) ((int32_t)(((uint32_t)(int32_t)(tap) & 0xffff) * 0x10001u)) /* twice: 32 bits are broadcast fast */
+#define NAME(name) CLONE(name##_in_h)
+#include "correlate_rows.inc.h"
+#define V int16_t
+#define VNAME(name) CLONE(name##_of_h)
+#define BAND(name) CLONE(name##_band_h)
+#define IS_WIDE 0
+#include "correlate_band.inc.h"
+#define V int32_t
+#define VNAME(name) CLONE(name##_of_i)
+#define BAND(name) CLONE(name##_band_i)
+#define IS_WIDE 1
+#include "correlate_band.inc.h"
+#include "correlate_end.inc.h"
+
+#define T float
+#define TAP float
+#define TAP_OF(tap) ((float)(tap))
+#define NAME(name) CLONE(name##_in_f)
+#include "correlate_rows.inc.h"
+#define V float
+#define VNAME(name) CLONE(name##_of_f)
+#define BAND(name) CLONE(name##_band_f)
+#define IS_WIDE 0
+#include "correlate_band.inc.h"
+#include "correlate_end.inc.h"
+
+#define T double
+#define TAP double
+#define TAP_OF(tap) (tap)
+#define NAME(name) CLONE(name##_in_d)
+#include "correlate_rows.inc.h"
+#define V double
+#define VNAME(name) CLONE(name##_of_d)
+#define BAND(name) CLONE(name##_band_d)
+#define IS_WIDE 0
+#include "correlate_band.inc.h"
+#include "correlate_end.inc.h"
+
+static bool CLONE(correlate)(const struct correlation *job, struct tally *tally)
+{
+    switch (job->working) {
+    case 'h':
+        return CLONE(correlate_band_h)(job, tally);
+    case 'i':
+        return CLONE(correlate_band_i)(job, tally);
+    case 'f':
+        return CLONE(correlate_band_f)(job, tally);
+    default:
+        return CLONE(correlate_band_d)(job, tally);
+    }
+}

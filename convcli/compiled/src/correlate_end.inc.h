@@ -1,0 +1,8 @@
+/* Undefines what correlate_rows.inc.h needs, for the next working type. */
+#undef T
+#undef TAP
+#undef TAP_OF
+#undef NAME
+#undef LANES
+#undef BROADCAST
+#undef UNROLLED
