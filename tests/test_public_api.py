@@ -185,22 +185,24 @@ def test_named_filters_need_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize("name", ["read_image", "write_image"])
-def test_reading_and_writing_images_loads_pillow(name: str) -> None:
-    loaded = heavy_after(f"import convcli\nconvcli.{name}")
-    assert [module for module in loaded if module != "numpy"] == ["PIL"]
+def test_reading_and_writing_images_loads_at_most_pillow(name: str) -> None:
+    assert heavy_after(f"import convcli\nconvcli.{name}") in ([], ["PIL"])
 
 
 @pytest.mark.parametrize(
     ("picture", "extra"),
     [
         ("sample_images/camera.png", []),
+        ("sample_images/rocket.jpg", []),
         ("tests/data/pictures/dem.tif", []),
         ("tests/data/pictures/f64.tif", ["tifffile", "imagecodecs"]),
         ("tests/data/pictures/rgb16.png", [] if is_compiled() else ["imagecodecs"]),
     ],
 )
 def test_the_extra_is_loaded_only_for_what_pillow_would_cut(picture: str, extra: list[str]) -> None:
-    assert heavy_after(f"import convcli\nconvcli.read_image({picture!r})") == ["numpy", "PIL", *extra]
+    loaded = heavy_after(f"import convcli\nconvcli.read_image({picture!r})")
+    is_plain = picture == "sample_images/camera.png" and is_compiled()
+    assert loaded == (["numpy"] if is_plain else ["numpy", "PIL", *extra])
 
 
 # Modules and functions ------------------------------------------------------------------------------------

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PIL import ImageColor
-
 from convcli.errors import ImageError, UsageError, suggestion
 from convcli.late_numpy import np
 from convcli.pictures.picture import Picture, convert_alpha
@@ -32,6 +30,8 @@ def parse_color(text: str, name: str = "color") -> Color:
     >>> parse_color("white"), parse_color("#f80")
     ((255, 255, 255), (255, 136, 0))
     """
+    from PIL import ImageColor  # late: it takes a while, and most pictures keep their alpha
+
     try:
         red, green, blue, *alpha = ImageColor.getrgb(text)
     except ValueError:

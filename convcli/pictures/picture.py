@@ -17,9 +17,18 @@ from convcli.pictures.raster import Raster
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Picture", "PictureKind", "check_picture", "convert_alpha", "without_channel_axis"]
+__all__ = [
+    "Picture",
+    "PictureKind",
+    "check_picture",
+    "convert_alpha",
+    "sound_resolution",
+    "without_channel_axis",
+]
 
 ALPHA_DTYPES = ("uint8", "uint16", "uint32", "float32", "float64")
+
+MAX_DOTS = 1e6  # per inch
 
 
 class PictureKind(StrEnum):
@@ -276,6 +285,11 @@ def convert_alpha(alpha: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     with np.errstate(invalid="ignore"):
         levels: NDArray[Any] = np.rint(np.nan_to_num(shares, nan=0.0).clip(0, 1) * most).astype(dtype)
     return levels
+
+
+def sound_resolution(across: float, down: float) -> tuple[float, float] | None:
+    """Return dots per inch, horizontally and vertically, or None if no picture can have them."""
+    return (across, down) if 0 < across < MAX_DOTS and 0 < down < MAX_DOTS else None
 
 
 def without_channel_axis(picture: Picture) -> Picture:

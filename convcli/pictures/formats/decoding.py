@@ -5,15 +5,16 @@ Does not use numpy: files of 8-bit pixels are decoded without it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from convcli.errors import NotKeptWhole
 from convcli.parallel import BackgroundTask
-from convcli.pictures.formats.deep import decoder as deep
-from convcli.pictures.formats.pillow import decoder as pillow
+from convcli.pictures.formats.png import decoder as png
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -77,7 +78,30 @@ class Decoder(Protocol):
         """
 
 
-DECODERS: tuple[Decoder, ...] = (pillow, deep)
+class _LateDecoder:
+    """The decoder of a package here, which is loaded when a file may be in one of its formats."""
+
+    def __init__(self, package: str) -> None:
+        self._name = f"convcli.pictures.formats.{package}.decoder"
+
+    @property
+    def _decoder(self) -> Decoder:
+        decoder: Decoder = import_module(self._name)
+        return decoder
+
+    @property
+    def FORMATS(self) -> tuple[str, ...]:  # noqa: N802 -- of the decoder
+        return self._decoder.FORMATS
+
+    @property
+    def EXTENSIONS(self) -> tuple[str, ...]:  # noqa: N802
+        return self._decoder.EXTENSIONS
+
+    def decode(self, stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Decoded | None:
+        return self._decoder.decode(stream, name, limits, frame)
+
+
+DECODERS: tuple[Decoder, ...] = (png, _LateDecoder("pillow"), _LateDecoder("deep"))
 """Every decoder, the preferred ones first."""
 
 _started: dict[str, BackgroundTask[Decoded | None]] = {}
@@ -107,14 +131,16 @@ def decode(
     task = _started.pop(getattr(stream, "name", ""), None)
     decoded = task.result() if task is not None and frame is None else None
     if decoded is None:
-        return _decode(stream, name, limits, frame)
+        return _decode(DECODERS, stream, name, limits, frame)
     decoded.check_size(name, limits)  # decoding started before the limits were known
     return decoded
 
 
-def _decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Decoded | None:
+def _decode(
+    decoders: Sequence[Decoder], stream: BinaryIO, name: str, limits: Limits, frame: int | None
+) -> Decoded | None:
     refusal: NotKeptWhole | None = None
-    for decoder in DECODERS:
+    for decoder in decoders:
         stream.seek(0)
         try:
             decoded = decoder.decode(stream, name, limits, frame)
@@ -144,4 +170,4 @@ def start_decoding(path: str) -> None:
 
 def _decode_file(path: str) -> Decoded | None:
     with Path(path).open("rb") as stream:
-        return pillow.decode(stream, path, DEFAULT_LIMITS, None)  # the others may need numpy
+        return _decode(DECODERS[:2], stream, path, DEFAULT_LIMITS, None)  # the last may need numpy

@@ -24,9 +24,6 @@ from convcli.pictures.formats.deep.samples import (
     DeepDecoded,
     Meaning,
 )
-from convcli.pictures.formats.pillow.conventions import (
-    sound_resolution,
-)
 from convcli.pictures.formats.unsupported import refuse_jpeg
 from convcli.pictures.headers.av1 import coded_pixels
 from convcli.pictures.headers.avif import avif_bits
@@ -34,6 +31,7 @@ from convcli.pictures.headers.jpeg import read_frame
 from convcli.pictures.headers.jpeg2000 import ASSOCIATED_OPACITY, COLOR, OPACITY, ColorSpace, read_jpeg2000
 from convcli.pictures.headers.jpegxl import ALPHA, read_jpegxl
 from convcli.pictures.limits import Limits
+from convcli.pictures.picture import sound_resolution
 
 __all__ = ["READERS"]
 

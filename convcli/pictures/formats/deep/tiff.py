@@ -23,7 +23,6 @@ from convcli.pictures.formats.deep.samples import (
     scale_depth,
 )
 from convcli.pictures.formats.deep.tiff_parts import check_parts, part_size
-from convcli.pictures.formats.pillow.conventions import sound_resolution
 from convcli.pictures.formats.unsupported import (
     COLORS,
     CONTAINED,
@@ -45,6 +44,7 @@ from convcli.pictures.headers.tiff_tags import (
     Tag,
 )
 from convcli.pictures.limits import Limits
+from convcli.pictures.picture import sound_resolution
 
 __all__ = ["decode_tiff"]
 

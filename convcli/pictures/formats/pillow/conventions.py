@@ -13,17 +13,17 @@ from PIL import Image
 
 from convcli.errors import ImageError
 from convcli.pictures.headers.tiff_tags import CENTIMETER, Photometric, Tag
+from convcli.pictures.picture import sound_resolution
 
 __all__ = [
     "cmyk_note", "describe_color", "exif_orientation", "find_resolution", "forget_xmp", "prepare",
-    "scale_note", "sound_resolution",
+    "scale_note",
 ]  # fmt: skip
 
 HALF = (2, 2)  # the subsampling of a file that does not give it
 JPEG_COEFFICIENTS = (0.299, 0.587, 0.114)
 FULL_RANGE = (0, 255, 128, 255, 128, 255)
 BMP_HEADER, BMP_BITFIELDS, BMP_ALPHA_BITFIELDS = 14, 3, 6
-MAX_DOTS = 1e6  # per inch
 BLOCK = 1 << 20  # bytes read at a time
 SRGB_GAMMA = 1 / 2.2
 SRGB_CHROMATICITY = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
@@ -111,11 +111,6 @@ def find_resolution(image: Image.Image) -> tuple[float, float] | None:
     if image.format == "TIFF" and Tag.X_RESOLUTION not in image.tag_v2:  # type: ignore[attr-defined]
         return None  # Pillow invents a default
     return sound_resolution(*map(float, dots)) if isinstance(dots, tuple) and len(dots) == 2 else None
-
-
-def sound_resolution(across: float, down: float) -> tuple[float, float] | None:
-    """Return dots per inch, horizontally and vertically, or None if no picture can have them."""
-    return (across, down) if 0 < across < MAX_DOTS and 0 < down < MAX_DOTS else None
 
 
 def _exif_resolution(image: Image.Image) -> tuple[float, float] | None:

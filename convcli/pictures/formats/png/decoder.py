@@ -1,0 +1,193 @@
+"""Decodes plain PNG files with the compiled core: 8 bits, gray or color, with or without alpha.
+
+It takes less than half the time that Pillow takes, which need not be loaded. What is not plain, such as a
+palette, a color profile, EXIF data or an animation, and what is damaged in any way, is left to Pillow.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from itertools import islice
+from types import SimpleNamespace
+from typing import Any, BinaryIO, NamedTuple
+
+from convcli.compiled.engine import is_compiled
+from convcli.pictures.damage.png import CHANNELS
+from convcli.pictures.formats.pillow.estimates import check_size
+from convcli.pictures.formats.png.reader import PixelReader
+from convcli.pictures.headers.png_chunks import SIGNATURE, Chunk, find_chunks
+from convcli.pictures.limits import Limits
+from convcli.pictures.picture import Picture, sound_resolution
+from convcli.pictures.raster import Raster
+
+__all__ = ["EXTENSIONS", "FORMATS", "decode"]
+
+FORMATS = ("PNG",)
+EXTENSIONS = (".png",)
+
+MODES = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}
+"""Pillow's names of the color types; palettes are not plain."""
+PLAIN_METHODS = bytes(3)  # of compression and filters, and no interlacing
+CHECKSUM_BYTES, PHYS_BYTES = 4, 9
+MAX_SIDE = 1_000_000  # pixels, of libpng
+MAX_CHUNKS = 1 << 16
+MAX_SMALL_CHUNK = 1 << 16  # bytes of a chunk that is not of pixels
+BLOCK = 1 << 16  # bytes of pixels read at a time
+METERS, METERS_PER_INCH = 1, 0.0254
+ANYWHERE = {b"IEND", b"tEXt", b"tIME"}  # chunks that may follow the pixels
+IGNORED = {b"sRGB", b"tIME", b"bKGD", b"sBIT", b"hIST"}  # chunks that say nothing that is kept or reported
+USUAL = {  # the values of chunks that say nothing if they have these
+    b"gAMA": struct.pack(">I", 45455),
+    b"cHRM": struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000),
+}
+TEXTS = {  # other texts may hold EXIF data or XMP, or change what Pillow reads
+    b"Title", b"Author", b"Description", b"Copyright", b"Creation Time", b"Software", b"Disclaimer",
+    b"Warning", b"Source", b"Comment", b"date:create", b"date:modify", b"date:timestamp",
+}  # fmt: skip
+
+
+class PngDecoded(NamedTuple):
+    """A decoded picture; see `Decoded`."""
+
+    samples: Raster
+    mode: str
+    resolution: tuple[float, float] | None
+    file_bytes: int
+
+    def check_size(self, name: str, limits: Limits) -> None:
+        """Raise ImageError if the picture is larger than the limits allow."""
+        height, width = self.samples.shape[:2]
+        _check_size((width, height), self.mode, None, self.file_bytes, name, limits, is_decoded=True)
+
+    def to_picture(self, name: str) -> Picture:  # noqa: ARG002 -- the name is for errors, which there are none
+        """Return the picture, with alpha apart."""
+        pixels, alpha = self.samples, None
+        if self.mode in ("LA", "RGBA"):
+            height, width, samples = pixels.samples.shape or ()
+            flat = pixels.samples.cast("B")
+            alpha = Raster.packed(flat[samples - 1 :: samples].tobytes(), height, width)
+            if self.mode == "LA":
+                pixels = Raster.packed(flat[::samples].tobytes(), height, width)
+            else:
+                pixels = pixels.with_channels(3)
+        return Picture(pixels, alpha, resolution=self.resolution)
+
+
+def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> PngDecoded | None:
+    """Decode a plain picture, or return None if the file is anything else; see `Decoder.decode`."""
+    if frame is not None or not is_compiled() or stream.read(len(SIGNATURE)) != SIGNATURE:
+        return None
+    file = _read_file(stream)
+    if file is None:
+        return None
+    width, height, depth, color = struct.unpack_from(">IIBB", file.header)
+    is_plain = depth == 8 and color in MODES and file.header[10:] == PLAIN_METHODS
+    if not is_plain or not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
+        return None
+    _check_size((width, height), MODES[color], stream, file.length, name, limits)
+    channels = CHANNELS[color]
+    samples = Raster.empty(height, width, channels if channels > 1 else None)
+    try:
+        is_whole = PixelReader(height, width, channels, 8).read(_blocks(stream, file.pixels), samples.samples)
+    except (zlib.error, ValueError):
+        return None
+    return PngDecoded(samples, MODES[color], file.resolution, file.length) if is_whole else None
+
+
+def _check_size(
+    size: tuple[int, int],
+    mode: str,
+    stream: BinaryIO | None,
+    file_bytes: int,
+    name: str,
+    limits: Limits,
+    *,
+    is_decoded: bool = False,
+) -> None:
+    """Check the limits as if Pillow decoded the file, which takes no less memory."""
+    image: Any = SimpleNamespace(
+        format="PNG", mode=mode, size=size, width=size[0], height=size[1], info={}, fp=stream
+    )
+    check_size(image, file_bytes, name, limits, is_decoded=is_decoded)
+
+
+class _File(NamedTuple):
+    """The header of a plain file, where its pixels are, dots per inch, and its length in bytes."""
+
+    header: bytes
+    pixels: list[Chunk]
+    resolution: tuple[float, float] | None
+    length: int
+
+
+def _read_file(stream: BinaryIO) -> _File | None:
+    """Read all but the pixels; return None if a chunk is damaged, or is not plain where it is."""
+    length = stream.seek(0, io.SEEK_END)
+    chunks = list(islice(find_chunks(stream), MAX_CHUNKS))
+    kinds = [chunk.kind for chunk in chunks]
+    count = kinds.count(b"IDAT")
+    if not count or kinds[0] != b"IHDR" or kinds[-1] != b"IEND" or chunks[-1].end + CHECKSUM_BYTES != length:
+        return None
+    first = kinds.index(b"IDAT")
+    if kinds[first : first + count] != [b"IDAT"] * count:
+        return None
+    header, resolution = b"", None
+    seen = set[bytes]()
+    for number, chunk in enumerate(chunks):
+        if chunk.kind == b"IDAT":
+            continue
+        data = _small_chunk(stream, chunk)
+        if data is None or chunk.kind in seen or (number > first and chunk.kind not in ANYWHERE):
+            return None
+        if chunk.kind != b"tEXt":
+            seen.add(chunk.kind)
+        if chunk.kind == b"IHDR":
+            header = data
+        elif chunk.kind == b"pHYs" and len(data) == PHYS_BYTES:
+            resolution = _read_resolution(data)
+        elif not _says_nothing(chunk.kind, data):
+            return None
+    return _File(header, chunks[first : first + count], resolution, length) if len(header) == 13 else None
+
+
+def _says_nothing(kind: bytes, data: bytes) -> bool:
+    """Whether nothing of a chunk is kept or reported."""
+    if kind == b"tEXt":
+        return data.partition(b"\0")[0] in TEXTS
+    return kind in IGNORED or (kind in USUAL and data == USUAL[kind]) or (kind == b"IEND" and not data)
+
+
+def _read_resolution(data: bytes) -> tuple[float, float] | None:
+    across, down, unit = struct.unpack(">IIB", data)
+    return sound_resolution(across * METERS_PER_INCH, down * METERS_PER_INCH) if unit == METERS else None
+
+
+def _small_chunk(stream: BinaryIO, chunk: Chunk) -> bytes | None:
+    """Return the data of a chunk, or None if it is large or damaged."""
+    if chunk.length > MAX_SMALL_CHUNK:
+        return None
+    stream.seek(chunk.start)
+    data, checksum = stream.read(chunk.length), stream.read(CHECKSUM_BYTES)
+    return data if zlib.crc32(data, zlib.crc32(chunk.kind)).to_bytes(4) == checksum else None
+
+
+def _blocks(stream: BinaryIO, chunks: list[Chunk]) -> Iterator[bytes]:
+    """Read chunks block by block.
+
+    Raises
+    ------
+    ValueError
+        A checksum is wrong.
+    """
+    for chunk in chunks:
+        stream.seek(chunk.start)
+        checksum = zlib.crc32(chunk.kind)
+        for start in range(0, chunk.length, BLOCK):
+            block = stream.read(min(BLOCK, chunk.length - start))
+            checksum = zlib.crc32(block, checksum)
+            yield block
+        if stream.read(CHECKSUM_BYTES) != checksum.to_bytes(4):
+            raise ValueError("the checksum is wrong")
