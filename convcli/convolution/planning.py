@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
+    "TYPE_BYTES",
     "ConvolutionSettings",
     "Image",
     "ImageKind",
@@ -224,13 +225,13 @@ def plan_convolution(
 
 
 def plan_pixels(
-    pixels: Image | memoryview,
+    pixels: Image | memoryview | None,
     kind: ImageKind,
     matrices: Sequence[Matrix],
     combination: Combination,
     settings: ConvolutionSettings,
 ) -> PlannedConvolution:
-    """Plan the convolution of pixels of a kind; of those in a memoryview without numpy.
+    """Plan the convolution of pixels of a kind, without numpy if the core computes it; they may follow later.
 
     Raises
     ------

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.convolution.engine import apply_filter
 from convcli.convolution.fused import filter_pixels
-from convcli.convolution.planning import ConvolutionSettings, Plan, plan_convolution
+from convcli.convolution.planning import (
+    TYPE_BYTES,
+    ConvolutionSettings,
+    ImageKind,
+    Plan,
+    plan_pixels,
+)
 from convcli.convolution.raster_filtering import filter_raster
 from convcli.convolution.rendering import Adjustment, Losses, SignedMapping, adjust
 from convcli.convolution.statistics import Statistics
@@ -102,22 +108,26 @@ def _estimate(
         itemsize = 8 if mapping == SignedMapping.RAW else itemsize
         extra = values * (_strip_bytes(adjustment, mapping, 4) + 8) + rendering.selection_bytes(picture)
         return Work(pixels, channels, itemsize, extra)
-    planned = plan_convolution(
-        np.broadcast_to(np.zeros((), selected.dtype), selected.size),
-        filter_.kernels,
-        filter_.combination,
-        ConvolutionSettings(**window._asdict()),
-    )
+    settings = ConvolutionSettings(**window._asdict())
+    planned = plan_pixels(None, _image_kind(selected), filter_.matrices, filter_.combination, settings)
     if mapping == SignedMapping.RAW:
         bounded = replace(adjustment, largest=planned.bound)
-        itemsize = bounded.result_dtype(planned.plan.dtype).itemsize
-    value_bytes = _strip_bytes(adjustment, mapping, planned.plan.dtype.itemsize)
+        itemsize = TYPE_BYTES[bounded.result_type(planned.plan.result_type)]
+    value_bytes = _strip_bytes(adjustment, mapping, TYPE_BYTES[planned.plan.result_type])
     extra = planned.working_bytes(value_bytes) + rendering.selection_bytes(picture)
     if rendering.may_weigh(picture, filter_.matrices):
-        is_widened = mapping == SignedMapping.RAW and planned.plan.dtype.kind == "i"
+        is_widened = mapping == SignedMapping.RAW and planned.plan.result_type.startswith("int")
         itemsize = 8 if is_widened else itemsize
         extra += weighting_bytes(planned, channels if picture.is_numeric else max(1, channels - 1))
     return Work(pixels, channels, itemsize, extra)
+
+
+def _image_kind(selected: InputKind) -> ImageKind:
+    """Return the kind of image that planning takes for what a recipe knows of a picture."""
+    bits = 8 * int(selected.dtype[1:])
+    if selected.dtype.startswith("f"):
+        return ImageKind(selected.size, f"float{bits}", None)
+    return ImageKind(selected.size, f"uint{bits}", 2**bits - 1 if bits < 64 else 0)
 
 
 def _strip_bytes(adjustment: Adjustment, mapping: SignedMapping, itemsize: int) -> int:
