@@ -41,7 +41,7 @@ class PictureKind(StrEnum):
 
 
 class _Pixels:
-    """A required attribute that is set to an array or a raster, and read as an array of the same memory."""
+    """A required attribute that is set to an array or a raster, and read as a contiguous array."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -54,7 +54,11 @@ class _Pixels:
         if picture is None:
             raise AttributeError(self.name)  # so that it has no default
         value = picture.__dict__[self.name]
-        return value.array() if isinstance(value, Raster) else value
+        if isinstance(value, Raster) and value.is_packed:
+            return value.array()
+        if isinstance(value, Raster):  # what is written to the array must be in the raster from now on
+            value = picture.__dict__[self.name] = value.packed_array()
+        return value
 
     def __set__(self, picture: object, value: NDArray[Any] | Raster) -> None:
         picture.__dict__[self.name] = value
@@ -81,8 +85,7 @@ class Picture:
     Attributes
     ----------
     pixels : array (H, W) or (H, W, C)
-        Without alpha: an RGBA array is ``Picture(rgba[..., :3], alpha=rgba[..., 3])``. Pixels that were read
-        from a file may lie apart from each other, as in a slice.
+        Without alpha: an RGBA array is ``Picture(rgba[..., :3], alpha=rgba[..., 3])``.
     alpha : array (H, W), unsigned integers or floats, optional
         0 is transparent; the largest value of an integer dtype, or 1.0, is opaque.
     kind : PictureKind

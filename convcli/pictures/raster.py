@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Raster", "allocate"]
 
+COPIED_ROWS = 32  # which fit in the cache
 HUGE_PAGE_BYTES = 1 << 22  # from here on, ordinary pages cost more time than the system call
 
 
@@ -114,6 +115,20 @@ class Raster(NamedTuple):
 
         array: NDArray[Any] = np.asarray(self.samples)
         return array if self.channels is None else array[..., : self.channels]
+
+    def packed_array(self) -> NDArray[Any]:
+        """Return the pixels as a contiguous array: of the same memory if all samples count."""
+        import numpy as np
+
+        array = self.array()
+        if self.is_packed:
+            return array
+        packed = np.empty_like(array, order="C")
+        for top in range(0, len(array), COPIED_ROWS):  # numpy takes longer for all at once
+            rows = slice(top, top + COPIED_ROWS)
+            for channel in range(array.shape[2]):
+                packed[rows, :, channel] = array[rows, :, channel]
+        return packed
 
 
 def _restored(samples: bytearray, format_: Any, shape: tuple[int, ...], channels: int | None) -> Raster:

@@ -40,9 +40,10 @@ def test_a_raster_answers_as_the_array(case: str) -> None:
     of_raster, of_array = Picture(raster), Picture(array)
     for name in ("shape", "channels", "depth", "pixel_format", "is_numeric", "has_alpha", "kind"):
         assert getattr(of_raster, name) == getattr(of_array, name), name
-    assert of_raster.pixels.dtype == array.dtype
-    assert np.array_equal(of_raster.pixels, array)
     assert of_raster.raster is raster
+    assert of_raster.pixels.dtype == array.dtype
+    assert of_raster.pixels.flags.c_contiguous
+    assert np.array_equal(of_raster.pixels, array)
     assert of_raster.alpha is None
     assert of_raster.alpha_raster is None
 
@@ -51,6 +52,15 @@ def test_pixels_share_the_memory_of_the_raster() -> None:
     picture: Any = Picture(Raster.empty(2, 3))
     picture.pixels[1, 2] = 7
     assert bytes(picture.raster.samples) == bytes((0, 0, 0, 0, 0, 7))
+
+
+def test_a_raster_shows_what_is_written_to_the_pixels() -> None:
+    picture: Any = Picture(Raster.empty(40, 3, 4).with_channels(3))
+    before = picture.raster
+    assert picture.raster is before
+    picture.pixels[39, 2] = 7
+    assert picture.pixels is picture.pixels
+    assert picture.raster.array()[39].tolist() == [[0, 0, 0], [0, 0, 0], [7, 7, 7]]
 
 
 def test_contiguous_pixels_have_a_raster_of_the_same_memory() -> None:
