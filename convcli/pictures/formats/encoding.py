@@ -7,14 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
 from convcli.errors import ConvcliError, OutputError
 from convcli.late_numpy import np
 from convcli.pictures.formats.format_checks import holds_profile, pillow_numbers, tiff_beyond_pillow
 from convcli.pictures.formats.gif_writer import encode_gif
 from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat
-from convcli.pictures.formats.pillow.rasters import image_of
 from convcli.pictures.npy import npy_header
 from convcli.pictures.picture import Picture, without_channel_axis
 from convcli.pictures.raster import Raster
@@ -22,6 +19,7 @@ from convcli.pictures.text_matrices import format_matrix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from PIL import Image
 
 __all__ = ["encode", "pillow_options", "save_with_pillow"]
 
@@ -117,6 +115,10 @@ def _encode_with_pillow(
 
 def _pages_for_pillow(picture: Picture) -> list[Image.Image]:
     """Return the images of a file: one, or one for each map."""
+    from PIL import Image  # late, too: PNG files are written without it
+
+    from convcli.pictures.formats.pillow.rasters import image_of
+
     if picture.maps:
         return [Image.fromarray(page) for page in np.moveaxis(_array_for_pillow(picture), 2, 0)]
     if picture.raster is None or (picture.has_alpha and picture.alpha_raster is None):
