@@ -31,6 +31,7 @@ def pool(
     columns: tuple[int, int, int],
     start: int = 0,
     stop: int = -1,
+    weights: Buffer | None = None,
 ) -> None:
     """Write the largest values or the means of windows.
 
@@ -44,6 +45,11 @@ def pool(
     the columns, then along the row. Means of integers are rounded half to even, or exact sums are divided
     once, in float64; a sum that does not fit into 64 bits wraps around. Floats are summed in float64, in the
     same order.
+
+    `weights` is (H, W), of the dtype of a uint8 or uint16 image. In windows where not all weights are the
+    largest value of the dtype, a mean is the sum of products divided by the sum of weights, in float64, and
+    rounded, and a maximum that of the pixels whose weight is not 0. Windows without any weight give what they
+    give without `weights`.
 
     Raises ValueError for all else, and MemoryError if the sums of a row do not fit into memory.
     """

@@ -164,8 +164,11 @@ def pool_raster(
     padding: Padding = 0,
     ceil: bool = False,
     jobs: int | None = None,
+    weights: Raster | None = None,
 ) -> Raster:
     """Pool a raster in the compiled core as `pool` does an array, without numpy; means are rounded.
+
+    With `weights`, a raster (H, W) of the same depth, it does as `pool_weighted`.
 
     Returns
     -------
@@ -186,7 +189,8 @@ def pool_raster(
     samples = raster.samples.shape or ()
     rows, columns = pooling_axes(samples[:2], size, stride=stride, padding=padding, ceil=ceil)
     result = Raster.empty(rows.output, columns.output, *samples[2:], depth=raster.depth)
-    _pool_compiled(raster.samples, result.samples, mode, rows, columns, jobs)
+    shares = None if weights is None else weights.samples
+    _pool_compiled(raster.samples, result.samples, mode, rows, columns, jobs, shares)
     return result._replace(channels=raster.channels)
 
 
@@ -216,7 +220,13 @@ def measure_raster(raster: Raster) -> Statistics:
 
 
 def _pool_compiled(
-    source: memoryview, out: memoryview, mode: PoolMode, rows: Axis, columns: Axis, jobs: int | None
+    source: memoryview,
+    out: memoryview,
+    mode: PoolMode,
+    rows: Axis,
+    columns: Axis,
+    jobs: int | None,
+    weights: memoryview | None = None,
 ) -> None:
     """Pool with the compiled core: means of integers are rounded unless `out` is float64."""
     from convcli.compiled import core  # late: it may not be installed
@@ -224,7 +234,7 @@ def _pool_compiled(
     down, across = _core_window(rows), _core_window(columns)
     window, stride, _ = down
     row_bytes = prod((source.shape or ())[1:]) * source.itemsize
-    if mode == PoolMode.AVG and source.format not in ("f", "d"):
+    if mode == PoolMode.AVG and source.format not in ("f", "d") and weights is None:
         # Sums of columns follow the window down the image, but each part begins with all rows of a window.
         part = max(1, PART_BYTES // (row_bytes * stride), 2 * window // stride)
     else:
@@ -233,7 +243,9 @@ def _pool_compiled(
     def work(starts: WorkQueue) -> None:
         for start in starts:
             stop = min(start + part, rows.output)
-            core.pool(source, out, mode=mode, rows=down, columns=across, start=start, stop=stop)
+            core.pool(
+                source, out, mode=mode, rows=down, columns=across, start=start, stop=stop, weights=weights
+            )
 
     parts = range(0, rows.output, part)
     parallel_for(parts, work, thread_count(jobs, len(parts), prod(out.shape or ())))

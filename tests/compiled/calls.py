@@ -40,8 +40,10 @@ def _call(*positional: object, **named: object) -> Call:
     return Call(positional, named)
 
 
-def _pooling(source: Any, out: Any, mode: str, rows: tuple[int, ...], columns: tuple[int, ...]) -> Call:
-    return _call(source, out, mode=mode, rows=rows, columns=columns, start=0, stop=len(out))
+def _pooling(
+    source: Any, out: Any, mode: str, rows: tuple[int, ...], columns: tuple[int, ...], **weights: Any
+) -> Call:
+    return _call(source, out, mode=mode, rows=rows, columns=columns, start=0, stop=len(out), **weights)
 
 
 def _layer(images: Any, weights: Any, target: Any) -> Call:
@@ -99,6 +101,14 @@ CALLS: Mapping[str, list[Call]] = {
         _pooling(_picture(6, 8, 3), np.zeros((3, 4, 3), np.uint8), "max", (2, 2, 0), (2, 2, 0)),
         _pooling(_picture(9, 8, dtype=np.uint16), np.zeros((4, 5), np.uint16), "avg", (5, 2, 1), (3, 2, 1)),
         _pooling(_picture(7, 5, dtype=np.int32), np.zeros((7, 5)), "avg", (7, 1, 3), (3, 1, 1)),
+        _pooling(
+            _picture(6, 9, 3),
+            np.zeros((6, 5, 3), np.uint8),
+            "avg",
+            (3, 1, 1),
+            (2, 2, 1),
+            weights=_picture(6, 9),
+        ),
         _pooling(_picture(4, 4, 2, dtype=float), np.zeros((1, 2, 2)), "max", (3, 9, 0), (4, 2, 2)),
     ],
     "layer_products": [

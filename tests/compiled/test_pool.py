@@ -167,7 +167,7 @@ def test_only_the_rows_between_start_and_stop_are_written(core: Any) -> None:
 
 def test_the_reason_is_reported(core: Any) -> None:
     image, out = np.zeros((8, 8, 3), np.uint8), np.zeros((4, 4, 3), np.uint8)
-    window = (2, 2, 0)
+    window, deep = (2, 2, 0), np.zeros((8, 8), np.uint16)
     good: dict[str, Any] = {"mode": "max", "rows": window, "columns": window}
     for source, target, changes, reason in (
         (image, out, {"mode": "mean"}, "no mode mean: max or avg"),
@@ -201,6 +201,11 @@ def test_the_reason_is_reported(core: Any) -> None:
         (image, np.zeros((4, 8, 3), np.uint8)[:, ::2], {}, "the pixels of out must be contiguous"),
         (image[:, ::-1], out, {}, "the pixels of source must lie behind each other"),
         (image, image[:4, :4], {}, "out overlaps source"),
+        (image, out, {"weights": image}, "weights must have the rows and columns of source, and one channel"),
+        (image, out, {"weights": image[1:, :, 0]}, "weights must have the rows and columns of source, .*"),
+        (image, out, {"weights": deep}, "weights, source and out must have the same dtype"),
+        (image, out, {"weights": image[..., 0]}, "the pixels of weights must be contiguous"),
+        (image.astype(np.int8), out.astype(np.int8), {"weights": deep}, "weights, source and out .*"),
     ):
         with pytest.raises(ValueError, match=f"^{reason}$"):
             core.pool(source, target, **{**good, **changes})

@@ -12,12 +12,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from convcli.convolution.pooling import PoolMode, measure_raster, pool, pool_raster
+from convcli.convolution.pooling import PoolMode, measure_raster, pool, pool_raster, pool_weighted
 from convcli.convolution.statistics import measure
+from convcli.convolution.weighted import SampleWeights
 from convcli.errors import SizeError
 from convcli.pictures.raster import Raster
 from tests.support.command_line import Runner
-from tests.support.engines import NEEDS_CORE, Engine, use_engine
+from tests.support.engines import NEEDS_CORE, Engine, instruction_sets, use_engine, use_instruction_set
 
 RANDOM = np.random.default_rng(20)
 
@@ -74,6 +75,56 @@ def test_statistics_are_those_of_the_array(
     assert measure_raster(raster) == measure(raster.array())
 
 
+@NEEDS_CORE
+@pytest.mark.parametrize("instruction_set", instruction_sets())
+@given(
+    sides=st.tuples(st.integers(1, 20), st.integers(1, 40)),
+    layout=st.sampled_from(LAYOUTS),
+    depth=st.sampled_from([8, 16]),
+    mode=st.sampled_from(PoolMode),
+    size=st.tuples(st.integers(1, 7), st.integers(1, 7)),
+    stride=st.integers(1, 4),
+    padding=st.integers(0, 3),
+    ceil=st.booleans(),
+    shown=st.sampled_from([0, 0.1, 0.5, 1]),
+    seed=st.integers(0, 2**32),
+)
+def test_weighted_rasters_are_pooled_as_arrays(
+    instruction_set: str,
+    sides: tuple[int, int],
+    layout: tuple[int | None, int | None],
+    depth: int,
+    mode: PoolMode,
+    size: tuple[int, int],
+    stride: int,
+    padding: int,
+    ceil: bool,
+    shown: float,
+    seed: int,
+) -> None:
+    raster, full = random_raster(*sides, *layout, depth), 2**depth - 1
+    random = np.random.default_rng(seed)
+    alpha = random.integers(0, full, sides, f"u{depth // 8}", endpoint=True)
+    alpha[random.random(sides) >= shown] = 0
+    alpha[random.random(sides) < shown / 2] = full
+    options: dict[str, Any] = {
+        "mode": mode,
+        "size": size,
+        "stride": stride,
+        "padding": padding,
+        "ceil": ceil,
+    }
+    weights = SampleWeights(alpha, full, nan_if_empty=False)
+    with use_engine(Engine.NUMPY):
+        try:
+            expected = pool_weighted(raster.array(), weights, rounded=True, **options)
+        except SizeError:
+            assume(False)
+    with use_engine(Engine.COMPILED), use_instruction_set(instruction_set):
+        pooled = pool_raster(raster, weights=Raster(alpha.data), **options)
+    np.testing.assert_array_equal(pooled.array(), expected)
+
+
 def save(path: Path, mode: str, *, opaque: bool = True) -> Path:
     channels = len(Image.new(mode, (1, 1)).getbands())
     pixels = RANDOM.integers(0, 256, (41, 53, channels), np.uint8)
@@ -84,12 +135,16 @@ def save(path: Path, mode: str, *, opaque: bool = True) -> Path:
 
 
 FILES = ["L.png", "LA.png", "RGB.png", "RGBA.png", "L.jpg", "RGB.jpg"]
+TRANSPARENT = ["LA.transparent.png", "RGBA.transparent.png"]
 
 
 @NEEDS_CORE
 @pytest.mark.parametrize("mode", PoolMode)
 def test_8_bit_pictures_are_pooled_without_numpy(tmp_path: Path, mode: PoolMode) -> None:
-    paths = [str(save(tmp_path / name, name.partition(".")[0])) for name in FILES]
+    names = [*FILES, *TRANSPARENT]
+    paths = [
+        str(save(tmp_path / name, name.partition(".")[0], opaque=name not in TRANSPARENT)) for name in names
+    ]
     code = f"""
 import sys
 from convcli.convolution.pooling import PoolMode
@@ -102,18 +157,18 @@ for path in {paths!r}:
     print(result.record["shape_out"], "numpy" in sys.modules)
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    shapes = ["20x26", "20x26", "20x26x3", "20x26x3", "20x26", "20x26x3"]
+    shapes = ["20x26", "20x26", "20x26x3", "20x26x3", "20x26", "20x26x3", "20x26", "20x26x3"]
     assert ran.stdout.splitlines() == [f"{shape} False" for shape in shapes]
 
 
 @NEEDS_CORE
 @pytest.mark.parametrize("alpha", ["weighted", "straight"])
 @pytest.mark.parametrize("mode", PoolMode)
-@pytest.mark.parametrize("name", [*FILES, "LA.transparent.png", "RGBA.transparent.png"])
+@pytest.mark.parametrize("name", [*FILES, *TRANSPARENT])
 def test_both_engines_write_the_same_picture_and_report(
     convcli: Runner, in_folder: Path, name: str, mode: PoolMode, alpha: str
 ) -> None:
-    save(in_folder / name, name.partition(".")[0], opaque="transparent" not in name)
+    save(in_folder / name, name.partition(".")[0], opaque=name not in TRANSPARENT)
     results = []
     for engine in Engine:
         output = in_folder / f"{engine}.png"

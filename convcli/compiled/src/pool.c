@@ -1,6 +1,7 @@
 /* core.pool: maxima and means of windows. */
 #include "clones.h"
 #include "methods.h"
+#include "pooling.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,41 +9,9 @@ static const char formats[] = POOL_FORMATS;
 static const int value_bits[POOL_TYPES] = {8, 7, 16, 15, 32, 31, 64, 63}; /* no value exceeds 2**bits; 0: floats */
 static const Py_ssize_t sum_bytes[POOL_SUMS] = {4, 8, 8};
 
-/* A window that slides along one axis. */
-struct axis {
-    Py_ssize_t side, window, stride, before, outputs;
-};
-
-/* Everything that one call needs. */
-struct pooling {
-    struct image source, out;
-    struct axis rows, columns;
-    Py_ssize_t channels, step; /* samples of a pixel that count, and samples from one pixel to the next */
-    Py_ssize_t line_samples, read_samples; /* of a line, padding included, and of those a row of the image gives */
-    Py_ssize_t most; /* pixels that a window may hold */
-    int type, out_type;
-    bool is_mean, slides;
-    enum pool_sums sums;
-    Py_ssize_t unit; /* bytes of what is combined: a sample, or a sum */
-    char *line, *column_sums, *chosen;
-    Py_ssize_t summed_first, summed_end; /* rows that column_sums holds */
-};
-
 static Py_ssize_t smaller(Py_ssize_t a, Py_ssize_t b)
 {
     return a < b ? a : b;
-}
-
-static Py_ssize_t first_read(const struct axis *axis, Py_ssize_t output)
-{
-    Py_ssize_t start = output * axis->stride - axis->before;
-    return start > 0 ? start : 0;
-}
-
-static Py_ssize_t end_read(const struct axis *axis, Py_ssize_t output)
-{
-    Py_ssize_t start = output * axis->stride - axis->before;
-    return start > axis->side - axis->window ? axis->side : start + axis->window;
 }
 
 /* Check that every window holds a pixel, and cut off what has no effect, so that sums of these numbers are small. */
@@ -228,6 +197,8 @@ static void pool_rows(struct pooling *task, const struct pool_loops *loops, Py_s
             mean_row(task, loops, row, out);
         else
             max_row(task, loops, row, out);
+        if (task->is_weighted)
+            weights_row(task, loops, row, out);
     }
 }
 
@@ -240,25 +211,31 @@ static bool pool(struct pooling *task, Py_ssize_t start, Py_ssize_t stop)
         return PyErr_SetString(PyExc_ValueError, "start and stop must be rows of out"), false;
     if (!allocate(task))
         return false;
+    if (task->is_weighted && !weights_prepare(task)) {
+        free(task->line);
+        return false;
+    }
     const struct pool_loops *loops = active_clone->pool;
     Py_BEGIN_ALLOW_THREADS
     pool_rows(task, loops, start, stop);
     Py_END_ALLOW_THREADS
     free(task->line);
+    free(task->values);
     return true;
 }
 
 PyObject *core_pool(PyObject *module, PyObject *arguments, PyObject *names)
 {
     (void)module;
-    static char *keywords[] = {"source", "out", "mode", "rows", "columns", "start", "stop", NULL};
+    static char *keywords[] = {"source", "out", "mode", "rows", "columns", "start", "stop", "weights",
+                               NULL};
     struct pooling task = {0};
-    PyObject *source, *out;
+    PyObject *source, *out, *weights = Py_None;
     const char *mode = "none";
     Py_ssize_t start = 0, stop = -1;
-    if (!PyArg_ParseTupleAndKeywords(arguments, names, "OO|$s(nnn)(nnn)nn:pool", keywords, &source, &out, &mode,
+    if (!PyArg_ParseTupleAndKeywords(arguments, names, "OO|$s(nnn)(nnn)nnO:pool", keywords, &source, &out, &mode,
                                      &task.rows.window, &task.rows.stride, &task.rows.before, &task.columns.window,
-                                     &task.columns.stride, &task.columns.before, &start, &stop))
+                                     &task.columns.stride, &task.columns.before, &start, &stop, &weights))
         return NULL;
     task.is_mean = strcmp(mode, "avg") == 0;
     if (!task.is_mean && strcmp(mode, "max") != 0)
@@ -269,7 +246,13 @@ PyObject *core_pool(PyObject *module, PyObject *arguments, PyObject *names)
         image_release(&task.source);
         return NULL;
     }
-    bool is_done = pool(&task, start, stop);
+    task.is_weighted = weights != Py_None;
+    bool is_done = !task.is_weighted || image_acquire(&task.weights, weights, "weights", "BH", false);
+    if (is_done) {
+        is_done = pool(&task, start, stop);
+        if (task.is_weighted)
+            image_release(&task.weights);
+    }
     image_release(&task.source);
     image_release(&task.out);
     if (!is_done)

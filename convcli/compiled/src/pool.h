@@ -4,6 +4,7 @@
 #define CONVCLI_POOL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define POOL_FORMATS "BbHhIiQqfd"
 enum { POOL_TYPES = 10 };
@@ -32,6 +33,12 @@ struct pool_loops {
                                   ptrdiff_t channels);
     void (*halve_mean[POOL_TYPES])(void *out, const char *top, const char *bottom, ptrdiff_t outputs, ptrdiff_t step,
                                    ptrdiff_t channels);
+    /* Of pixels with weights: add products with them and the weights; or write the largest samples of those that have a
+       weight, and the largest weights. 8 and 16 bits without sign only. */
+    void (*add_products[POOL_TYPES])(uint64_t *products, uint64_t *shares, ptrdiff_t pixels, const char *row,
+                                     const char *weights, ptrdiff_t step, ptrdiff_t channels);
+    void (*max_visible[POOL_TYPES])(uint16_t *best, uint16_t *shares, ptrdiff_t pixels, const char *row,
+                                    const char *weights, ptrdiff_t step, ptrdiff_t channels);
     /* Copy the first `channels` samples of every pixel that is `step` samples from the one before. */
     void (*select)(void *out, const void *line, ptrdiff_t pixels, ptrdiff_t step, ptrdiff_t channels, ptrdiff_t itemsize);
 };

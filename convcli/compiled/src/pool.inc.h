@@ -199,3 +199,31 @@ DEFINE_DIVIDE_LARGE(divide_64_i64, int64_t)
 DEFINE_DIVIDE_EXACTLY(divide_64_f64, int64_t, double)
 DEFINE_DIVIDE_EXACTLY(divide_float_f32, double, float)
 DEFINE_DIVIDE_EXACTLY(divide_float_f64, double, double)
+
+#define DEFINE_WEIGHTED(name, type)                                                                                \
+    static void CLONE(add_products_##name)(uint64_t *restrict products, uint64_t *restrict shares,                 \
+                                           ptrdiff_t pixels, const char *row, const char *weights, ptrdiff_t step, \
+                                           ptrdiff_t channels)                                                     \
+    {                                                                                                              \
+        const type *restrict from = (const type *)row, *restrict share = (const type *)weights;                    \
+        for (ptrdiff_t i = 0; i < pixels; i++, from += step, products += step) {                                   \
+            shares[i] += share[i];                                                                                 \
+            for (ptrdiff_t channel = 0; channel < channels; channel++)                                             \
+                products[channel] += (uint32_t)from[channel] * share[i];                                           \
+        }                                                                                                          \
+    }                                                                                                              \
+    static void CLONE(max_visible_##name)(uint16_t *restrict best, uint16_t *restrict shares, ptrdiff_t pixels,    \
+                                          const char *row, const char *weights, ptrdiff_t step,                    \
+                                          ptrdiff_t channels)                                                      \
+    {                                                                                                              \
+        const type *restrict from = (const type *)row, *restrict share = (const type *)weights;                    \
+        for (ptrdiff_t i = 0; i < pixels; i++, from += step, best += step) {                                       \
+            shares[i] = LARGER(shares[i], share[i]);                                                               \
+            for (ptrdiff_t channel = 0; channel < channels; channel++) {                                           \
+                type visible = share[i] ? from[channel] : 0;                                                       \
+                best[channel] = LARGER(best[channel], visible);                                                    \
+            }                                                                                                      \
+        }                                                                                                          \
+    }
+DEFINE_WEIGHTED(u8, uint8_t)
+DEFINE_WEIGHTED(u16, uint16_t)

@@ -192,5 +192,7 @@ static const struct pool_loops CLONE(pool_loops) = {
                       CLONE(divide_narrow_i16)},
     .halve_max = {[0] = CLONE(halve_max_u8), [2] = CLONE(halve_max_u16)},
     .halve_mean = {[0] = CLONE(halve_mean_u8), [2] = CLONE(halve_mean_u16)},
+    .add_products = {[0] = CLONE(add_products_u8), [2] = CLONE(add_products_u16)},
+    .max_visible = {[0] = CLONE(max_visible_u8), [2] = CLONE(max_visible_u16)},
     .select = CLONE(pool_select),
 };

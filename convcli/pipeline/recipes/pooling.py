@@ -130,16 +130,16 @@ def _pool_picture(
 
 
 def _pool_rasters(picture: Picture, alpha_mode: AlphaMode, window: dict[str, Any]) -> _Pooled | None:
-    """Pool pixels in the compiled core; None if they are numbers, or weighted by alpha."""
+    """Pool pixels in the compiled core; None if they are numbers."""
     pixels, alpha = picture.raster, picture.alpha_raster
     if pixels is None or not is_compiled() or (alpha is None and picture.has_alpha):
         return None
+    weights = None
     if alpha is not None:
-        is_opaque = pixel_range(alpha)[0] == 2**alpha.depth - 1
-        if alpha_mode == AlphaMode.WEIGHTED and not is_opaque:
-            return None
+        if alpha_mode == AlphaMode.WEIGHTED and pixel_range(alpha)[0] < 2**alpha.depth - 1:
+            weights = alpha
         alpha = pool_raster(alpha, **window)
-    pixels = pool_raster(pixels, **window)
+    pixels = pool_raster(pixels, weights=weights, **window)
     return _Pooled(pixels, alpha, measure_raster(pixels), f"uint{pixels.depth}")
 
 
