@@ -197,3 +197,11 @@ def correlate(
     MemoryError
         There is not enough memory.
     """
+
+def layer_winograd(images: Buffer, weights: Buffer, target: Buffer, start: tuple[int, int]) -> None:
+    """Compute a dense float32 layer with windows of 3x3 pixels and stride 1 by Winograd's algorithm.
+
+    Arguments are those of `layer_products`, but there are at least 16 channels, and `weights` are those of
+    the 36 positions of F(4x4, 3x3), see `convcli.layers.winograd`: (blocks, 36 (n_c_prev + 1), lanes). After
+    those of a position follow zeros, or after those of position 7 the bias.
+    """

@@ -19,7 +19,7 @@ from convcli.layers.checks import (
     check_activations,
     labeled_shape,
 )
-from convcli.layers.compiled_layer import compiled_depthwise, compiled_products
+from convcli.layers.compiled_layer import compiled_depthwise, compiled_products, compiled_winograd
 from convcli.layers.im2col import LayerAlgorithm, depthwise, fits_one_blas_thread, im2col, im2col_matmul
 from convcli.layers.winograd import TILE, TILE_INPUTS, suits_winograd, winograd, winograd_fits_one_blas_thread
 from convcli.parallel import WorkQueue, parallel_for, thread_count
@@ -30,7 +30,9 @@ from convcli.sizes.windowed import Axis
 
 __all__ = ["conv_backward", "conv_forward"]
 
-PIECE_MACS, PIECE_BYTES = 1 << 23, 1 << 18  # work of a piece, and size of the rows that it reads
+PIECE_MACS, PIECE_BYTES = 1 << 23, 1 << 19  # work of a piece in the core, and size of the rows that it reads
+MIN_PIECE_OUTPUTS = 64  # with fewer, reading the weights takes longer than multiplying
+MAX_ROW = 8  # a row is divided if it is the work of more pieces: an interrupt waits for those that have begun
 STRIP_BYTES = 1 << 20  # size of the patches of one strip, or of the transformed tiles
 PARTIAL_SUMS = 16  # parts of a mini-batch, summed separately: the result does not depend on the threads
 DEPTHWISE_SPEEDUP = 8  # depthwise outputs that take as long as one output of other layers
@@ -94,17 +96,20 @@ def conv_forward(
     layer = _Layer.of(a_prev, w, stride, padding, dilation, groups)
     bias = np.zeros(layer.w.shape[3], layer.w.dtype) if b is None else _bias(b, layer.w)
     z: Array = np.empty(layer.shape, layer.w.dtype)
-    algorithm, pieces, fits_one_thread = layer.choose_algorithm(bias)
-
-    def work(parts: WorkQueue) -> None:
-        # Activations may be infinite or close to the largest float32.
-        with BufferPool.borrow() as buffers, np.errstate(over="ignore", invalid="ignore"):
-            for part in parts:
-                images, rows = pieces[part]
-                algorithm(layer.a_prev[images], rows.start, z[images, rows], buffers)
-
     outputs = z.size // DEPTHWISE_SPEEDUP if layer.is_depthwise else z.size
-    parallel_for(range(len(pieces)), work, thread_count(jobs, len(pieces) if fits_one_thread else 1, outputs))
+    with BufferPool.borrow() as weight_buffers:
+        algorithm, pieces, fits_one_thread = layer.choose_algorithm(bias, weight_buffers)
+
+        def work(parts: WorkQueue) -> None:
+            # Activations may be infinite or close to the largest float32.
+            with BufferPool.borrow() as buffers, np.errstate(over="ignore", invalid="ignore"):
+                for part in parts:
+                    images, rows, columns = pieces[part]
+                    target = z[images, rows, columns]
+                    algorithm(layer.a_prev[images], (rows.start, columns.start), target, buffers)
+
+        threads = thread_count(jobs, len(pieces) if fits_one_thread else 1, outputs)
+        parallel_for(range(len(pieces)), work, threads)
     return z
 
 
@@ -181,6 +186,10 @@ def conv_backward(
     return d_a_prev, partial_sums.sum(0), d_b
 
 
+def _slice(first: int, count: int, length: int) -> slice:
+    return slice(first, min(first + count, length))
+
+
 def _tap_slices(axis: Axis, tap: int, first: int, last: int) -> tuple[slice, slice]:
     """Return the outputs for which a tap reads the image, not padding, and the pixels that it reads.
 
@@ -195,6 +204,9 @@ def _tap_slices(axis: Axis, tap: int, first: int, last: int) -> tuple[slice, sli
     return slice(low - first, high - first), slice(
         start, start + (high - low - 1) * axis.stride + 1, axis.stride
     )
+
+
+Piece = tuple[slice, slice, slice]  # of the output: images, rows, columns
 
 
 @dataclass(frozen=True)
@@ -238,10 +250,10 @@ class _Layer:
     def is_depthwise(self) -> bool:
         return self.w.shape[2] == 1 and self.groups > 1
 
-    def choose_algorithm(self, bias: Array) -> tuple[LayerAlgorithm, list[tuple[slice, slice]], bool]:
+    def choose_algorithm(self, bias: Array, buffers: BufferPool) -> tuple[LayerAlgorithm, list[Piece], bool]:
         """Return the fastest algorithm, the pieces to run it on, and whether our threads may share them."""
         if is_compiled():
-            return *self._compiled_algorithm(bias), True
+            return *self._compiled_algorithm(bias, buffers), True
         images, channels = len(self.a_prev), self.a_prev.shape[3]
         row_bytes = self.columns.output * self.w.itemsize
         if suits_winograd(self.w, self.rows, self.columns, self.groups):
@@ -259,32 +271,37 @@ class _Layer:
         algorithm = im2col_matmul(self.w, bias, self.rows, self.columns, self.groups)
         is_pointwise = self.w.shape[:2] == (1, 1) and self.rows.stride == self.columns.stride == 1
         if is_pointwise and not fits_one_thread and self.rows.before == self.columns.before == 0:
-            everything = slice(0, images), slice(0, self.rows.output)
-            return algorithm, [everything], False  # one product, nothing to copy
+            return algorithm, self._pieces(images * self.rows.output), False  # one product, nothing to copy
         count = max(1, STRIP_BYTES // (row_bytes * self.w[..., 0].size))
         return algorithm, self._pieces(count), fits_one_thread
 
-    def _compiled_algorithm(self, bias: Array) -> tuple[LayerAlgorithm, list[tuple[slice, slice]]]:
+    def _compiled_algorithm(self, bias: Array, buffers: BufferPool) -> tuple[LayerAlgorithm, list[Piece]]:
+        outputs, step = max(MIN_PIECE_OUTPUTS, PIECE_MACS // self.w.size), 1
+        if suits_winograd(self.w, self.rows, self.columns, self.groups):
+            outputs, step = outputs * TILE * TILE, TILE
+            algorithm = compiled_winograd(self.w, bias, self.rows, self.columns, buffers)
+        elif self.is_depthwise:
+            algorithm = compiled_depthwise(self.w, bias, self.rows, self.columns)
+        else:
+            algorithm = compiled_products(self.w, bias, self.rows, self.columns, self.groups, buffers)
         read_bytes = self.rows.stride * self.columns.side * self.a_prev[0, 0, 0].nbytes
-        count = min(PIECE_MACS // (self.columns.output * self.w.size), PIECE_BYTES // read_bytes)
-        pieces = self._pieces(max(1, count))
-        if self.is_depthwise:
-            return compiled_depthwise(self.w, bias, self.rows, self.columns), pieces
-        return compiled_products(self.w, bias, self.rows, self.columns, self.groups), pieces
+        width = min(self.columns.output, MAX_ROW * outputs // step)
+        count = min(outputs // width, PIECE_BYTES // read_bytes) // step
+        return algorithm, self._pieces(max(1, count) * step, width)
 
-    def _pieces(self, count: int) -> list[tuple[slice, slice]]:
-        """Return pieces of about `count` output rows: part of one image, or several complete images."""
-        images, height = self.shape[:2]
-        if count >= height:
-            step = count // height
-            return [
-                (slice(first, min(first + step, images)), slice(0, height))
-                for first in range(0, images, step)
-            ]
+    def _pieces(self, count: int, width: int | None = None) -> list[Piece]:
+        """Return pieces of about `count` output rows: part of one image, or several complete images.
+
+        A piece has at most `width` columns (default: all).
+        """
+        images, height, full_width = self.shape[:3]
+        width = width or full_width
+        together = max(1, count // height)
         return [
-            (slice(image, image + 1), slice(first, min(first + count, height)))
-            for image in range(images)
-            for first in range(0, height, count)
+            (_slice(image, together, images), _slice(row, count, height), _slice(column, width, full_width))
+            for image in range(0, images, together)
+            for row in range(0, height, count)
+            for column in range(0, full_width, width)
         ]
 
     def strips_of_an_image(self) -> list[slice]:

@@ -1,8 +1,9 @@
 """The algorithms of convolution layers, except Winograd's: im2col with a matrix product, and depthwise sums.
 
 im2col copies the window (patch) of each output into a row of a matrix. An algorithm computes some output rows
-of some images: it receives the images ``(m, n_h_prev, n_w_prev, n_c_prev)``, the first of these rows, and the
-target ``(m, rows, n_w, n_c)`` to fill. It pads only as far as it needs to.
+of some images: it receives the images ``(m, n_h_prev, n_w_prev, n_c_prev)``, the row and column of the first
+output, and the target ``(m, rows, columns, n_c)`` to fill. Only the compiled core can compute some columns.
+It pads only as far as it needs to.
 """
 
 import math
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 Array = NDArray[Any]
-LayerAlgorithm = Callable[[Array, int, Array, BufferPool], None]
+LayerAlgorithm = Callable[[Array, tuple[int, int], Array, BufferPool], None]
 
 MIN_ROWS = 16  # minimum for a product; with fewer, reading the weights takes longer than multiplying
 MAX_LINE = 1 << 9  # values per line of einsum's inner loop; longer lines gain nothing
@@ -93,11 +94,11 @@ def im2col_matmul(w: Array, bias: Array, rows: Axis, columns: Axis, groups: int)
         for group in range(groups)
     ]
 
-    def multiply(images: Array, first: int, target: Array, buffers: BufferPool) -> None:
+    def multiply(images: Array, first: tuple[int, int], target: Array, buffers: BufferPool) -> None:
         results = target.reshape(-1, w.shape[3])
         for group, matrix in enumerate(matrices):
             part = images[..., in_channels * group : in_channels * (group + 1)]
-            patches = im2col(part, rows, columns, first, target.shape[1], buffers)
+            patches = im2col(part, rows, columns, first[0], target.shape[1], buffers)
             _multiply(patches, matrix, results[:, out_channels * group : out_channels * (group + 1)])
         np.add(results, bias, out=results)
 
@@ -135,10 +136,10 @@ def depthwise(w: Array, bias: Array, rows: Axis, columns: Axis) -> LayerAlgorith
     joins_columns = columns.stride == 1 and out_channels < MAX_LINE
     taps = np.tile(w[:, :, 0], (1, 1, columns.output)) if joins_columns else w[:, :, 0]
 
-    def sum_products(images: Array, first: int, target: Array, buffers: BufferPool) -> None:
+    def sum_products(images: Array, first: tuple[int, int], target: Array, buffers: BufferPool) -> None:
         if images.shape[3] < out_channels:  # several filters per channel
             images = np.repeat(images, out_channels // images.shape[3], axis=3)
-        windows = _windows(images, rows, columns, first, target.shape[1], buffers)
+        windows = _windows(images, rows, columns, first[0], target.shape[1], buffers)
         if joins_columns and (
             windows.shape[2] == 1 or windows.strides[2] == out_channels * windows.strides[5]
         ):

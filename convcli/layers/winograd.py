@@ -2,8 +2,8 @@
 
 Tiles of 6x6 activations overlap by two. With the matrices B, G, A of the source, a tile d and a filter g give
 the outputs ``Aᵀ[(G g Gᵀ) ∘ (Bᵀ d B)]A``. Summed over channels, each of the 36 positions is a matrix product.
-The transforms are matrix products, too, of a tile's 36 pixels with the Kronecker product ``Bᵀ ⊗ Bᵀ``, which
-BLAS computes faster than numpy adds.
+With numpy, the transforms are matrix products, too, of a tile's 36 pixels with the Kronecker product
+``Bᵀ ⊗ Bᵀ``, which BLAS computes faster than numpy adds.
 
 The sums differ from those of the definition and round differently: results of integers are not exact. In
 float32 the error is below ``eps (n_c_prev + 90) n_c_prev 6000 max|w| max|a_prev|``, which follows from the
@@ -29,6 +29,7 @@ __all__ = [
     "TILE",
     "TILE_INPUTS",
     "suits_winograd",
+    "transform_weights",
     "winograd",
     "winograd_fits_one_blas_thread",
 ]
@@ -84,19 +85,28 @@ def winograd_fits_one_blas_thread(w: Array) -> bool:
     return largest <= BLAS_SINGLE_THREAD_LIMIT
 
 
+def transform_weights(w: Array, buffers: BufferPool) -> Array:
+    """Return the weights ``(3, 3, n_c_prev, n_c)`` of each of the 36 positions, ``(36, n_c_prev, n_c)``."""
+    # One product per channel, so small that BLAS starts no threads.
+    by_channel = buffers.array("taps", (w.shape[2], 9, w.shape[3]), np.dtype(np.float64))
+    by_channel[...] = w.reshape(9, *w.shape[2:]).transpose(1, 0, 2)
+    transformed = buffers.array("transformed", (w.shape[2], TILE_INPUTS, w.shape[3]), by_channel.dtype)
+    np.matmul(WEIGHT_TRANSFORM_2D, by_channel, out=transformed)
+    return transformed.transpose(1, 0, 2)
+
+
 def winograd(w: Array, bias: Array, rows: Axis, columns: Axis) -> LayerAlgorithm:
     """Return the algorithm for filters ``(3, 3, n_c_prev, n_c)``; it adds the bias."""
-    # One product per channel, so small that BLAS starts no threads.
-    by_channel = w.reshape(9, *w.shape[2:]).transpose(1, 0, 2).astype(np.float64)
-    matrices = np.matmul(WEIGHT_TRANSFORM_2D, by_channel).transpose(1, 0, 2).astype(np.float32, order="C")
+    with BufferPool.borrow() as buffers:
+        matrices = transform_weights(w, buffers).astype(np.float32, order="C")
     tile_columns = -(-columns.output // TILE)
     in_channels, out_channels = w.shape[2:]
     strip_columns = range(-columns.before, tile_columns * TILE + 2 - columns.before)
 
-    def compute(images: Array, first: int, target: Array, buffers: BufferPool) -> None:
+    def compute(images: Array, first: tuple[int, int], target: Array, buffers: BufferPool) -> None:
         outputs = target.shape[1]
         tile_rows = -(-outputs // TILE)
-        start = first - rows.before
+        start = first[0] - rows.before
         strip = zero_padded(images, range(start, start + tile_rows * TILE + 2), strip_columns, buffers)
         count = len(strip) * tile_rows * tile_columns
         image, row, column, channel = strip.strides

@@ -119,6 +119,14 @@ CALLS: Mapping[str, list[Call]] = {
         ),
         _layer(np.ones((1, 5, 9, 1)), np.ones((1, 7, 8)), np.ones((1, 2, 7, 3))),
     ],
+    "layer_winograd": [
+        _call(
+            np.ones((2, 9, 6, 17), np.float32),
+            np.ones((2, 648, 16), np.float32),
+            np.ones((2, 7, 5, 20), np.float32),
+            (-1, 1),
+        ),
+    ],
     "layer_depthwise": [
         _layer(
             np.ones((2, 6, 7, 6), np.float32),

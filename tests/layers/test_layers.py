@@ -15,7 +15,6 @@ from convcli.errors import ConvcliError, SizeError, UsageError
 from convcli.layers import convolution_layer, im2col, winograd
 from convcli.layers.convolution_layer import conv_backward, conv_forward
 from convcli.layers.pooling_layer import pool_backward, pool_forward
-from convcli.sizes.windowed import Axis
 from tests.support.engines import Engine, use_engine
 from tests.support.sampling import examples
 
@@ -226,23 +225,27 @@ def test_the_first_of_the_largest_gets_the_gradient() -> None:
     ],
 )
 @pytest.mark.parametrize("jobs", [1, 2])
-@pytest.mark.usefixtures("strip_bytes", "numpy_engine")
+@pytest.mark.usefixtures("strip_bytes", "engine")
 def test_winograd_stays_within_its_bound(
     shape: tuple[int, ...], filters: int, padding: Any, jobs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(3)
     a = rng.standard_normal(shape).astype(np.float32)
     w = rng.standard_normal((3, 3, shape[3], filters)).astype(np.float32)
-    used: list[Array] = []
+    b = rng.standard_normal(filters).astype(np.float32)
+    used: list[object] = []
+    for name in ("winograd", "compiled_winograd"):
+        algorithm = getattr(convolution_layer, name)
 
-    def noted(w: Array, bias: Array, rows: Axis, columns: Axis) -> im2col.LayerAlgorithm:
-        used.append(w)
-        return winograd.winograd(w, bias, rows, columns)
+        def noted(*arguments: Any, algorithm: Any = algorithm) -> im2col.LayerAlgorithm:
+            used.append(algorithm)
+            layer: im2col.LayerAlgorithm = algorithm(*arguments)
+            return layer
 
-    monkeypatch.setattr(convolution_layer, "winograd", noted)
-    z = conv_forward(a, w, padding=padding, jobs=jobs)
-    assert used
-    exact = conv_forward(a.astype(np.float64), w.astype(np.float64), padding=padding)
+        monkeypatch.setattr(convolution_layer, name, noted)
+    z = conv_forward(a, w, b, padding=padding, jobs=jobs)
+    assert len(used) == 1
+    exact = conv_forward(a.astype(np.float64), w.astype(np.float64), b, padding=padding)
     channels = shape[3]
     bound = np.finfo(np.float32).eps * (channels + 90) * channels * 6000 * np.abs(w).max() * np.abs(a).max()
     worst = np.abs(z - exact).max()

@@ -7,6 +7,10 @@
 
 #define LAYER_BLOCK_BYTES 64 /* filters are computed in blocks of so many bytes, the same for every instruction set */
 
+#define LAYER_TILES 42       /* tiles that are transformed at a time: a multiple of LAYER_OUTPUTS */
+
+enum layer_algorithm { PRODUCTS, DEPTHWISE, WINOGRAD };
+
 struct layer_array {
     void *values;
     ptrdiff_t images, height, width, channels;
@@ -39,6 +43,7 @@ static inline void layer_taps_inside(ptrdiff_t start, ptrdiff_t side, ptrdiff_t 
 struct layer_loops {
     void (*products[2])(const struct layer *layer);
     void (*depthwise[2])(const struct layer *layer);
+    void (*winograd)(const struct layer *layer, float *memory); /* for 36 LAYER_TILES (channels + block) values */
 };
 
 #endif

@@ -23,6 +23,7 @@ enum {
 #define TYPED(name) CLONE(name##_f32)
 #include "layer_products.inc.h"
 #include "layer_depthwise.inc.h"
+#include "layer_winograd.inc.h"
 #undef VALUE
 #undef TYPED
 
@@ -35,6 +36,7 @@ enum {
 static const struct layer_loops CLONE(layer_loops) = {
     .products = {CLONE(products_f32), CLONE(products_f64)},
     .depthwise = {CLONE(depthwise_f32), CLONE(depthwise_f64)},
+    .winograd = CLONE(winograd_f32),
 };
 
 #undef UNROLLED

@@ -53,14 +53,17 @@ static void TYPED(depthwise_columns)(const struct layer *layer, const struct lay
     ptrdiff_t channels = layer->target.channels, result_step = layer->target.pixel_distance;
     ptrdiff_t step = layer->stride_across * layer->input.pixel_distance, line = (end - first) * channels;
     if (channels >= TYPED(LANES))
-        for (ptrdiff_t next = 0; next < channels; next += TYPED(LANES)) {
-            ptrdiff_t channel = next + TYPED(LANES) <= channels ? next : channels - TYPED(LANES), column = first;
-            for (; column + TYPED(OUTPUTS) <= end; column += TYPED(OUTPUTS))
-                TYPED(depthwise_vectors)(layer, taps, start + column * step + channel, step, channel,
-                                         results + column * result_step + channel, result_step, TYPED(OUTPUTS));
-            for (; column < end; column++)
-                TYPED(depthwise_vectors)(layer, taps, start + column * step + channel, step, channel,
-                                         results + column * result_step + channel, result_step, 1);
+        for (ptrdiff_t column = first, count; column < end; column += count) {
+            count = column + TYPED(OUTPUTS) <= end ? TYPED(OUTPUTS) : 1;
+            for (ptrdiff_t next = 0; next < channels; next += TYPED(LANES)) {
+                ptrdiff_t channel = next + TYPED(LANES) <= channels ? next : channels - TYPED(LANES);
+                ptrdiff_t pixel = start + column * step + channel;
+                VALUE *result = results + column * result_step + channel;
+                if (count == TYPED(OUTPUTS))
+                    TYPED(depthwise_vectors)(layer, taps, pixel, step, channel, result, result_step, TYPED(OUTPUTS));
+                else
+                    TYPED(depthwise_vectors)(layer, taps, pixel, step, channel, result, result_step, 1);
+            }
         }
     else if (step == channels && result_step == channels && line >= TYPED(LANES)) /* vectors span pixels */
         for (ptrdiff_t next = 0; next < line; next += TYPED(LANES)) {

@@ -13,5 +13,6 @@ PyObject *core_png_strip(PyObject *module, PyObject *arguments);
 PyObject *core_png_unfilter(PyObject *module, PyObject *arguments);
 PyObject *core_layer_products(PyObject *module, PyObject *arguments);
 PyObject *core_layer_depthwise(PyObject *module, PyObject *arguments);
+PyObject *core_layer_winograd(PyObject *module, PyObject *arguments);
 
 #endif

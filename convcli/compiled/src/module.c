@@ -66,6 +66,7 @@ static PyMethodDef methods[] = {
     {"png_unfilter", core_png_unfilter, METH_VARARGS, NULL},
     {"layer_products", core_layer_products, METH_VARARGS, NULL},
     {"layer_depthwise", core_layer_depthwise, METH_VARARGS, NULL},
+    {"layer_winograd", core_layer_winograd, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
