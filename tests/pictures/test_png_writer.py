@@ -246,6 +246,13 @@ def test_the_whole_picture_is_looked_at() -> None:
     assert searches(mixed)
 
 
+def test_a_drawing_on_a_plain_background_is_not_left_to_runs() -> None:
+    plain = np.zeros((460, 720, 3), np.uint8)
+    plain[90:150, 40:680] = drawing()[:60]
+    assert searches(plain)
+    assert len(file(plain)) < 1.3 * usual_size(plain)
+
+
 def by_pillow(image: Array, **options: Any) -> int:
     memory = io.BytesIO()
     Image.fromarray(image).save(memory, "PNG", **options)

@@ -13,7 +13,8 @@ FASTEST = 1
 SEARCH_LEVELS = (1, 3)  # the other levels take longer for about the same file size
 BLOCK_BYTES = 1 << 17  # filtered at once: the block and its temporaries fit in the cache of a core
 WINDOW = 1 << zlib.MAX_WBITS
-SAMPLE_COUNT = 4
+SAMPLE_COUNTS = (4, 16)  # the second if the samples of the first are too small when compressed
+MIN_SAMPLED = 1 << 13  # bytes: smaller ones lie on the plain background of a drawing, and show little
 SAMPLE_BYTES = 3 << 12  # per sample, at least
 SAMPLE_FRACTION = 0.001  # of a large picture's rows, per sample: sampling takes about 5 % of the whole time
 MAX_GROWTH = 1.02  # a fast file may be at most this much larger than a file made by the standard method
@@ -60,10 +61,14 @@ def fast_compressor(rows: Rows) -> Compressor:
     For photographs, which hardly repeat, run-length encoding is enough; drawings and tiled pictures repeat
     and need a search for matches.
     """
-    samples = _samples(rows)
     # What most programs do, among them libvips.
     standard = ZlibCompressor(rows, (NONE,), zlib.Z_DEFAULT_STRATEGY, 6)
-    limit = MAX_GROWTH * _sampled_size(standard, samples)
+    for count in SAMPLE_COUNTS:
+        samples = _samples(rows, count)
+        sampled = _sampled_size(standard, samples)
+        if sampled >= MIN_SAMPLED:
+            break
+    limit = MAX_GROWTH * sampled
     candidates = _fast_candidates(rows, samples)
     return next((method for method in candidates if _sampled_size(method, samples) <= limit), standard)
 
@@ -83,7 +88,7 @@ def best_filter(rows: Rows, samples: list[tuple[int, int]]) -> int:
 
 def small_compressor(rows: Rows, level: int) -> Compressor:
     """Return the compressor that makes the sample smallest at a given level of zlib."""
-    samples = _samples(rows)
+    samples = _samples(rows, SAMPLE_COUNTS[0])
     candidates = [
         ZlibCompressor(rows, types, strategy, level)
         for types in (FILTER_TYPES, (NONE,))
@@ -92,10 +97,10 @@ def small_compressor(rows: Rows, level: int) -> Compressor:
     return min(candidates, key=lambda candidate: _sampled_size(candidate, samples))
 
 
-def _samples(rows: Rows) -> list[tuple[int, int]]:
+def _samples(rows: Rows, parts: int) -> list[tuple[int, int]]:
     """Return the ranges of a few rows in the middle of each of several equal parts of a picture."""
     count = max(1, SAMPLE_BYTES // rows.row_bytes, int(SAMPLE_FRACTION * rows.height))
-    spacing = max(count, -(-rows.height // SAMPLE_COUNT))
+    spacing = max(count, -(-rows.height // parts))
     starts = range((spacing - count) // 2, rows.height, spacing)
     return [(start, min(start + count, rows.height)) for start in starts]
 
