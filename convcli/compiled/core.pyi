@@ -74,6 +74,21 @@ def png_strip(
     are runs of equal bytes. The part ends the stream if it is the `last`, otherwise it ends at a whole byte.
     """
 
+def png_decoder(data: Buffer, pixels: Buffer, channels: int) -> object:
+    """Return a decoder of the compressed data of a PNG file that is not interlaced, for `png_decode`.
+
+    The last 8 bytes of the data do not count: they may be read with those before. The pixels, uint8 or
+    uint16, have the size of the picture; other samples of a pixel than the first `channels` become opaque.
+    Raises ValueError for what does not fit.
+    """
+
+def png_decode(decoder: object, rounds: int) -> bool:
+    """Write pixels, about `rounds` times 128 KiB, and return whether all have been written.
+
+    Raises ValueError if the data is damaged, has a wrong checksum, or is not exactly that of the pixels, and
+    if the decoder is in use or has ended.
+    """
+
 def png_unfilter(
     data: Buffer,
     above: Buffer,

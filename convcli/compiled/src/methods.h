@@ -10,6 +10,8 @@ PyObject *core_pool(PyObject *module, PyObject *arguments, PyObject *names);
 PyObject *core_entropy(PyObject *module, PyObject *bytes);
 PyObject *core_png_filtered(PyObject *module, PyObject *arguments);
 PyObject *core_png_strip(PyObject *module, PyObject *arguments);
+PyObject *core_png_decoder(PyObject *module, PyObject *arguments);
+PyObject *core_png_decode(PyObject *module, PyObject *arguments);
 PyObject *core_png_unfilter(PyObject *module, PyObject *arguments);
 PyObject *core_layer_products(PyObject *module, PyObject *arguments);
 PyObject *core_layer_depthwise(PyObject *module, PyObject *arguments);

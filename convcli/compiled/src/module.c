@@ -63,6 +63,8 @@ static PyMethodDef methods[] = {
     {"entropy", core_entropy, METH_O, NULL},
     {"png_filtered", core_png_filtered, METH_VARARGS, NULL},
     {"png_strip", core_png_strip, METH_VARARGS, NULL},
+    {"png_decoder", core_png_decoder, METH_VARARGS, NULL},
+    {"png_decode", core_png_decode, METH_VARARGS, NULL},
     {"png_unfilter", core_png_unfilter, METH_VARARGS, NULL},
     {"layer_products", core_layer_products, METH_VARARGS, NULL},
     {"layer_depthwise", core_layer_depthwise, METH_VARARGS, NULL},

@@ -1,7 +1,7 @@
 /* core.png_unfilter: rows of a PNG file become pixels.
 
    Source: W3C, Portable Network Graphics (PNG) Specification, third edition (2025), section 9.2. */
-#include "images.h"
+#include "png_pass.h"
 
 #include "png_loops.h"
 #include <stdlib.h>
@@ -105,14 +105,7 @@ static void unfilter_row(int type, Py_ssize_t step, const uint8_t *filtered, con
     }
 }
 
-/* The pixels of a picture, or of one of the passes of an interlaced one. */
-struct pass {
-    struct image image;
-    Py_ssize_t channels, width, row_bytes, down, across;
-    char *start; /* of the first pixel of the first row */
-};
-
-static void write_row(const struct pass *pass, Py_ssize_t row, const uint8_t *raw)
+static void write_row(const struct png_pass *pass, Py_ssize_t row, const uint8_t *raw)
 {
     const struct image *image = &pass->image;
     char *to = pass->start + row * pass->down;
@@ -142,53 +135,59 @@ static void write_row(const struct pass *pass, Py_ssize_t row, const uint8_t *ra
             }
 }
 
-/* Rows of bytes with padding: one as it is filtered, the one above it, and the one it becomes. */
-struct row_buffers {
-    uint8_t *memory, *filtered, *above, *raw;
-};
-
-/* Return whether the types of all rows are known; `previous` is the row above the first, and becomes the last. */
-static bool write_rows(const struct pass *pass, const uint8_t *data, Py_ssize_t rows, uint8_t *previous,
-                       struct row_buffers buffers)
+bool png_write_rows(const struct png_pass *pass, const uint8_t *data, Py_ssize_t first, Py_ssize_t rows,
+                    struct row_buffers *buffers)
 {
     size_t bytes = (size_t)pass->row_bytes;
-    memcpy(buffers.above, previous, bytes);
-    for (Py_ssize_t row = 0; row < rows; row++, data += bytes + 1) {
+    for (Py_ssize_t row = first; row < first + rows; row++, data += bytes + 1) {
         if (*data >= PNG_FILTERS)
             return false;
-        memcpy(buffers.filtered, data + 1, bytes);
-        unfilter_row(*data, pass->channels * pass->image.itemsize, buffers.filtered, buffers.above, pass->row_bytes,
-                     buffers.raw);
-        write_row(pass, row, buffers.raw);
-        uint8_t *above = buffers.raw;
-        buffers.raw = buffers.above;
-        buffers.above = above;
+        memcpy(buffers->filtered, data + 1, bytes);
+        unfilter_row(*data, pass->channels * pass->image.itemsize, buffers->filtered, buffers->above, pass->row_bytes,
+                     buffers->raw);
+        write_row(pass, row, buffers->raw);
+        uint8_t *above = buffers->raw;
+        buffers->raw = buffers->above;
+        buffers->above = above;
     }
-    memcpy(previous, buffers.above, bytes);
     return true;
 }
 
-/* Set the pass of an image from row `top` on; on failure set an exception and return false. */
-static bool set_pass(struct pass *pass, Py_ssize_t rows, Py_ssize_t top, Py_ssize_t down, Py_ssize_t left,
-                     Py_ssize_t across)
+bool row_buffers_init(struct row_buffers *buffers, const struct png_pass *pass)
 {
-    const struct image *image = &pass->image;
-    const char *why = NULL;
-    if (pass->channels < 1 || pass->channels > 4 || pass->channels > image->channels)
-        why = "a PNG has 1 to 4 channels, and no more than there are";
-    else if (down < 1 || down > 8 || across < 1 || across > 8)
-        why = "pixels of a pass are 1 to 8 apart";
-    else if (left < 0 || left >= image->width || top < 0 || rows < 1 || top >= image->height
-             || (rows - 1) > (image->height - 1 - top) / down)
-        why = "rows are not in the picture";
-    if (why != NULL) {
-        PyErr_SetString(PyExc_ValueError, why);
+    size_t padded = (size_t)pass->row_bytes + PADDING;
+    buffers->memory = calloc(3, padded);
+    if (buffers->memory == NULL) {
+        PyErr_NoMemory();
         return false;
     }
-    pass->down = down * image->row_distance;
-    pass->across = across * image->pixel_distance;
-    pass->start = (char *)image->buffer.buf + top * image->row_distance + left * image->pixel_distance;
+    buffers->filtered = buffers->memory;
+    buffers->above = buffers->memory + padded;
+    buffers->raw = buffers->memory + 2 * padded;
     return true;
+}
+
+bool png_pass_open(struct png_pass *pass, PyObject *pixels, Py_ssize_t channels, Py_ssize_t left, Py_ssize_t across)
+{
+    if (!image_acquire(&pass->image, pixels, "pixels", "BH", true))
+        return false;
+    const struct image *image = &pass->image;
+    pass->channels = channels;
+    pass->row_bytes = 0;
+    if (channels < 1 || channels > 4 || channels > image->channels)
+        PyErr_SetString(PyExc_ValueError, "a PNG has 1 to 4 channels, and no more than there are");
+    else if (across < 1 || across > 8 || left < 0 || left >= image->width || image->width > PY_SSIZE_T_MAX / 16)
+        PyErr_SetString(PyExc_ValueError, "columns are not in the picture");
+    else {
+        pass->width = (image->width - left - 1) / across + 1;
+        pass->row_bytes = pass->width * channels * image->itemsize;
+        pass->across = across * image->pixel_distance;
+        pass->down = image->row_distance;
+        pass->start = (char *)image->buffer.buf + left * image->pixel_distance;
+        return true;
+    }
+    image_release(&pass->image);
+    return false;
 }
 
 PyObject *core_png_unfilter(PyObject *module, PyObject *arguments)
@@ -196,39 +195,31 @@ PyObject *core_png_unfilter(PyObject *module, PyObject *arguments)
     (void)module;
     PyObject *pixels, *result = NULL;
     Py_buffer data, previous;
-    Py_ssize_t top, down = 1, left = 0, across = 1;
-    struct pass pass;
+    Py_ssize_t channels, top, down = 1, left = 0, across = 1;
+    struct png_pass pass;
     struct row_buffers buffers = {0};
-    if (!PyArg_ParseTuple(arguments, "y*w*Onn|nnn", &data, &previous, &pixels, &pass.channels, &top, &down, &left,
-                          &across))
+    if (!PyArg_ParseTuple(arguments, "y*w*Onn|nnn", &data, &previous, &pixels, &channels, &top, &down, &left, &across))
         return NULL;
-    if (!image_acquire(&pass.image, pixels, "pixels", "BH", true))
+    if (!png_pass_open(&pass, pixels, channels, left, across))
         goto release;
-    Py_ssize_t itemsize = pass.image.itemsize;
-    pass.width = across < 1 || left < 0 || left >= pass.image.width ? 1 : (pass.image.width - left - 1) / across + 1;
-    if (pass.channels < 1 || pass.width > PY_SSIZE_T_MAX / 16 || pass.channels > 4)
-        pass.row_bytes = 0;
-    else
-        pass.row_bytes = pass.width * pass.channels * itemsize;
-    if (pass.row_bytes == 0 || previous.len != pass.row_bytes || data.len % (pass.row_bytes + 1) != 0) {
+    Py_ssize_t rows = data.len / (pass.row_bytes + 1), height = pass.image.height;
+    if (previous.len != pass.row_bytes || data.len % (pass.row_bytes + 1) != 0) {
         PyErr_SetString(PyExc_ValueError, "the bytes are not those of whole rows");
         goto close;
     }
-    Py_ssize_t rows = data.len / (pass.row_bytes + 1);
-    if (!set_pass(&pass, rows, top, down, left, across))
-        goto close;
-    size_t padded = (size_t)pass.row_bytes + PADDING;
-    buffers.memory = calloc(3, padded);
-    if (buffers.memory == NULL) {
-        PyErr_NoMemory();
+    if (down < 1 || down > 8 || top < 0 || top >= height || rows < 1 || rows - 1 > (height - 1 - top) / down) {
+        PyErr_SetString(PyExc_ValueError, "rows are not in the picture");
         goto close;
     }
-    buffers.filtered = buffers.memory;
-    buffers.above = buffers.memory + padded;
-    buffers.raw = buffers.memory + 2 * padded;
+    pass.start += top * pass.down;
+    pass.down *= down;
+    if (!row_buffers_init(&buffers, &pass))
+        goto close;
     bool is_known;
     Py_BEGIN_ALLOW_THREADS
-    is_known = write_rows(&pass, data.buf, rows, previous.buf, buffers);
+    memcpy(buffers.above, previous.buf, (size_t)pass.row_bytes);
+    is_known = png_write_rows(&pass, data.buf, 0, rows, &buffers);
+    memcpy(previous.buf, buffers.above, (size_t)pass.row_bytes);
     Py_END_ALLOW_THREADS
     if (is_known)
         result = Py_NewRef(Py_None);

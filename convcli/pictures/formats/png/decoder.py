@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator
 from itertools import islice
 from types import SimpleNamespace
 from typing import Any, BinaryIO, NamedTuple
@@ -17,7 +16,6 @@ from typing import Any, BinaryIO, NamedTuple
 from convcli.compiled.engine import is_compiled
 from convcli.pictures.damage.png import CHANNELS
 from convcli.pictures.formats.pillow.estimates import check_size
-from convcli.pictures.formats.png.reader import PixelReader
 from convcli.pictures.headers.png_chunks import SIGNATURE, Chunk, find_chunks
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture, sound_resolution
@@ -35,7 +33,9 @@ CHECKSUM_BYTES, PHYS_BYTES = 4, 9
 MAX_SIDE = 1_000_000  # pixels, of libpng
 MAX_CHUNKS = 1 << 16
 MAX_SMALL_CHUNK = 1 << 16  # bytes of a chunk that is not of pixels
-BLOCK = 1 << 16  # bytes of pixels read at a time
+MAX_GROWTH, MIN_COMPRESSED = 1.1, 1 << 12  # compressed data that is larger than pixels is no encoder's
+PADDING = 8  # bytes that the core wants behind the data
+ROUNDS = 8  # of 128 KiB: a few milliseconds, after which an interrupt is heard
 METERS, METERS_PER_INCH = 1, 0.0254
 ANYWHERE = {b"IEND", b"tEXt", b"tIME"}  # chunks that may follow the pixels
 IGNORED = {b"sRGB", b"tIME", b"bKGD", b"sBIT", b"hIST"}  # chunks that say nothing that is kept or reported
@@ -88,13 +88,19 @@ def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Pn
     if not is_plain or not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
         return None
     _check_size((width, height), MODES[color], stream, file.length, name, limits)
+    from convcli.compiled import core  # late: it may not be there
+
     channels = CHANNELS[color]
     samples = Raster.empty(height, width, channels if channels > 1 else None)
-    try:
-        is_whole = PixelReader(height, width, channels, 8).read(_blocks(stream, file.pixels), samples.samples)
-    except (zlib.error, ValueError):
+    if sum(chunk.length for chunk in file.pixels) > MAX_GROWTH * samples.samples.nbytes + MIN_COMPRESSED:
         return None
-    return PngDecoded(samples, MODES[color], file.resolution, file.length) if is_whole else None
+    try:
+        decoder = core.png_decoder(_compressed(stream, file.pixels), samples.samples, channels)
+        while not core.png_decode(decoder, ROUNDS):
+            pass
+    except ValueError:  # the data is damaged, or is not exactly that of the pixels
+        return None
+    return PngDecoded(samples, MODES[color], file.resolution, file.length)
 
 
 def _check_size(
@@ -174,20 +180,21 @@ def _small_chunk(stream: BinaryIO, chunk: Chunk) -> bytes | None:
     return data if zlib.crc32(data, zlib.crc32(chunk.kind)).to_bytes(4) == checksum else None
 
 
-def _blocks(stream: BinaryIO, chunks: list[Chunk]) -> Iterator[bytes]:
-    """Read chunks block by block.
+def _compressed(stream: BinaryIO, chunks: list[Chunk]) -> bytearray:
+    """Return the data of the chunks, with padding.
 
     Raises
     ------
     ValueError
         A checksum is wrong.
     """
-    for chunk in chunks:
-        stream.seek(chunk.start)
-        checksum = zlib.crc32(chunk.kind)
-        for start in range(0, chunk.length, BLOCK):
-            block = stream.read(min(BLOCK, chunk.length - start))
-            checksum = zlib.crc32(block, checksum)
-            yield block
-        if stream.read(CHECKSUM_BYTES) != checksum.to_bytes(4):
-            raise ValueError("the checksum is wrong")
+    data = bytearray(sum(chunk.length for chunk in chunks) + PADDING)
+    end = 0
+    with memoryview(data) as whole:
+        for chunk in chunks:
+            stream.seek(chunk.start)
+            part = whole[end : end + chunk.length]
+            end += stream.readinto(part)  # type: ignore[attr-defined] # all streams that are read have it
+            if stream.read(CHECKSUM_BYTES) != zlib.crc32(part, zlib.crc32(chunk.kind)).to_bytes(4):
+                raise ValueError("the checksum is wrong")
+    return data
