@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from array import array
 from enum import StrEnum
-from itertools import chain
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from convcli.errors import MatrixError, UsageError, parse_choice
@@ -91,7 +91,17 @@ def border_positions(axis: Axis, kind: BorderKind) -> array[int]:
         (_border_source(position, n, kind) for position in outside)
         for outside in (range(-axis.before, 0), range(n, n + axis.after))
     )
-    return array("q", chain(before, range(n), after))
+    return array("q", before) + _counting(n) + array("q", after)
+
+
+@cache
+def _longest_counting(bits: int) -> array[int]:
+    return array("q", range(1 << bits))
+
+
+def _counting(n: int) -> array[int]:
+    """Return 0 to n - 1: a copy, as making an array of Python integers takes long."""
+    return _longest_counting(max(n - 1, 1).bit_length())[:n]
 
 
 def _border_source(position: int, n: int, kind: BorderKind) -> int:

@@ -8,7 +8,7 @@
 
 #define MAX_KERNELS 64
 #define MAX_TAPS (1 << 20)
-#define TILE_BYTES (1 << 18) /* of the rows that a block reads: they stay in the cache */
+#define TILE_BYTES (1 << 17) /* of the rows that a block reads: they stay in the cache */
 #define MIN_TILE 128 /* pixels */
 #define MAX_BYTES 1e13
 
@@ -158,6 +158,8 @@ static bool take_kernels(struct arguments *given, PyObject *kernels, struct corr
     double largest_sum = 0, total = 0;
     job->kernels = given->kernels;
     job->kernel_count = (int)PyTuple_Size(kernels);
+    if (job->combination == SINGLE && job->kernel_count > 1)
+        return refuse("several kernels must be combined");
     for (int n = 0; n < job->kernel_count; n++) {
         struct kernel *kernel = given->kernels + n;
         given->taps[n] = copy_kernel(given, PyTuple_GetItem(kernels, n), kernel);
@@ -253,7 +255,8 @@ static bool choose_tile(struct correlation *job)
     job->block_rows = more <= height || more <= 2 * BLOCK_ROWS ? BLOCK_ROWS : 1;
     double lines = (double)(job->block_rows - 1) * (double)job->stride_rows + (double)height;
     double itemsize = job->working == 'd' ? 8 : job->working == 'f' ? 4 : 2;
-    double pixels = TILE_BYTES / (lines * (double)job->channels * itemsize) / (double)job->stride_columns;
+    double results = job->combination == SINGLE ? 0 : BLOCK_ROWS * (itemsize + 4);
+    double pixels = TILE_BYTES / ((lines * itemsize + results) * (double)job->channels) / (double)job->stride_columns;
     ptrdiff_t least = width / job->stride_columns > MIN_TILE ? width / job->stride_columns : MIN_TILE;
     ptrdiff_t tile = pixels > (double)least ? (ptrdiff_t)pixels / MIN_TILE * MIN_TILE : least;
     job->tile_width = tile < job->width ? tile : job->width;

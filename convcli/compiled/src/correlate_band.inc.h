@@ -107,20 +107,22 @@ static void BAND(fill_lines)(const struct correlation *job, const struct BAND(ti
 
 /* Compute the responses of a kernel in a block of rows. */
 static void BAND(respond)(const struct correlation *job, const struct BAND(tile) *tile,
-                          const struct BAND(steps) *steps, int rows, struct BAND(buffers) *buffers)
+                          const struct BAND(steps) *steps, int rows, struct BAND(buffers) *buffers,
+                          T *const *direct)
 {
     ptrdiff_t count = tile->count * job->channels;
     const struct NAME(plan) *plans = rows == 1 ? steps->lines : steps->blocks;
+    T *const *sums_of_rows = direct == NULL ? buffers->sums : direct;
     if (steps->is_separable) {
         ptrdiff_t length = job->stride_columns * tile->phase_pixels * job->channels;
         NAME(run_plan)(plans, rows, buffers->lines, buffers->between, length);
         for (int row = 0; row < rows; row++) {
             const T *line = buffers->between[row];
-            NAME(run_plan)(&steps->across, 1, &line, buffers->sums + row, count);
+            NAME(run_plan)(&steps->across, 1, &line, sums_of_rows + row, count);
         }
     }
     for (ptrdiff_t group = 0; !steps->is_separable && group < steps->group_count; group++) {
-        NAME(run_plan)(plans + group, rows, buffers->lines, buffers->sums, count);
+        NAME(run_plan)(plans + group, rows, buffers->lines, sums_of_rows, count);
 #if IS_WIDE
         for (int row = 0; row < rows; row++) {
             V *response = buffers->response[row];
@@ -136,14 +138,28 @@ static void BAND(respond)(const struct correlation *job, const struct BAND(tile)
     }
 }
 
+/* Whether sums are values of the result's dtype: then they are written where they belong. */
+static bool BAND(is_direct)(const struct correlation *job, ptrdiff_t count)
+{
+    return !IS_WIDE && job->rendering.mapping == MAP_VALUES && job->combination == SINGLE
+           && job->out_format == job->working && count >= LANES;
+}
+
 /* Compute a block of rows of a tile, and finish them. */
 static void BAND(compute_block)(const struct correlation *job, const struct BAND(tile) *tile,
                                 const struct BAND(steps) *steps, ptrdiff_t first, int rows,
                                 struct BAND(buffers) *buffers, struct tally *tally)
 {
     ptrdiff_t count = tile->count * job->channels, start = tile->first * job->channels;
+    if (BAND(is_direct)(job, count)) {
+        T *direct[BLOCK_ROWS];
+        for (int row = 0; row < rows; row++)
+            direct[row] = (T *)(job->out + (first + row) * job->out_row_distance) + start;
+        BAND(respond)(job, tile, steps, rows, buffers, direct);
+        return;
+    }
     for (int n = 0; n < job->kernel_count; n++) {
-        BAND(respond)(job, tile, steps + n, rows, buffers);
+        BAND(respond)(job, tile, steps + n, rows, buffers, NULL);
         for (int row = 0; row < rows; row++) {
             const V *response = buffers->response[row];
             if (job->combination == MAGNITUDE && job->single_squares)
@@ -194,10 +210,14 @@ static char *BAND(allocate)(const struct correlation *job, const struct BAND(til
     ptrdiff_t single = 0, pointers = BAND(aligned)(tile->line_count * (ptrdiff_t)sizeof(void *));
     if (job->combination == MAGNITUDE)
         single = BAND(aligned)(count * 4), squares = job->single_squares ? 0 : BAND(aligned)(count * 8);
-    ptrdiff_t sums = IS_WIDE ? values : 0, whole = BAND(aligned)(tile->pixels * job->channels * (ptrdiff_t)sizeof(T));
+    ptrdiff_t between = job->kernels[0].taps == NULL ? row : 0, combined = job->combination == SINGLE ? 0 : values;
+    ptrdiff_t sums = IS_WIDE ? values : 0, whole = 0;
+    if (job->stride_columns > 1)
+        whole = BAND(aligned)(tile->pixels * job->channels * (ptrdiff_t)sizeof(T));
     ptrdiff_t ring = BAND(aligned)(tile->line_count * tile->row_length * (ptrdiff_t)sizeof(T));
-    size_t bytes = (size_t)(ring + whole + 2 * pointers + BLOCK_ROWS * (row + 2 * values + sums + single + squares));
-    char *memory = calloc(bytes + 64, 1), *rest = memory;
+    ptrdiff_t rows = BLOCK_ROWS * (between + values + combined + sums + single + squares);
+    size_t bytes = (size_t)(ring + whole + 2 * pointers + rows);
+    char *memory = malloc(bytes + 64), *rest = memory;
     if (memory == NULL)
         return NULL;
     rest += (64 - (uintptr_t)rest % 64) % 64;
@@ -205,9 +225,9 @@ static char *BAND(allocate)(const struct correlation *job, const struct BAND(til
     buffers->whole_row = (T *)rest, rest += whole;
     buffers->lines = (const T **)rest, rest += pointers;
     buffers->line_rows = (ptrdiff_t *)rest, rest += pointers;
-    CUT_ROWS(between, row)
+    CUT_ROWS(between, between)
     CUT_ROWS(response, values)
-    CUT_ROWS(values, values)
+    CUT_ROWS(values, combined)
     CUT_ROWS(sums, sums)
     CUT_ROWS(single, single)
     CUT_ROWS(squares, squares)

@@ -139,22 +139,23 @@ DEFINE_BLOCK(narrow_line)
 #undef ADD_RUN
 #undef DEFINE_BLOCK
 
-/* Compute `count` sums in each row of a block. Rows have room for the rest of a vector. */
+/* Compute `count` sums in each row of a block. The last vector ends with the row, so that nothing is written behind
+   it; only rows shorter than a vector need room for one. */
 static void NAME(run_plan)(const struct NAME(plan) *plan, int block_rows, const T *const *lines, T *const *out,
                            ptrdiff_t count)
 {
-    ptrdiff_t x = 0, wide = BLOCK_VECTORS * LANES;
+    ptrdiff_t x = 0, wide = BLOCK_VECTORS * LANES, last = count > LANES ? count - LANES : 0;
     if (block_rows == 1) {
         for (; x + wide <= count; x += wide)
             NAME(wide_line)(plan, lines, out, x);
         for (; x < count; x += LANES)
-            NAME(narrow_line)(plan, lines, out, x);
+            NAME(narrow_line)(plan, lines, out, x < last ? x : last);
         return;
     }
     for (; x + wide <= count; x += wide)
         NAME(wide_block)(plan, lines, out, x);
     for (; x < count; x += LANES)
-        NAME(narrow_block)(plan, lines, out, x);
+        NAME(narrow_block)(plan, lines, out, x < last ? x : last);
 }
 
 /* Convert `count` pixels to the working type. */
