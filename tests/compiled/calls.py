@@ -1,5 +1,6 @@
 """A valid call of each function of the compiled core that takes memory, for tests that damage the arguments."""
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,13 @@ def _picture(*shape: int, dtype: Any = np.uint8) -> Any:
 
 def _call(*positional: object, **named: object) -> Call:
     return Call(positional, named)
+
+
+def _png_rows(count: int, size: int) -> Any:
+    """Make rows as PNG stores them, each with another filter type before its bytes."""
+    rows = _picture(count, size + 1)
+    rows[:, 0] = range(1, count + 1)
+    return rows.ravel()
 
 
 def _pooling(
@@ -145,5 +153,13 @@ CALLS: Mapping[str, list[Call]] = {
         _call(_picture(5, 7), 1, None, 0, 5, True),
         _call(_picture(4, 6, 4), 3, None, 1, 3, False),
         _call(_picture(4, 6, 3, dtype=np.uint16), 3, _picture(4, 6, dtype=np.uint16), 0, 4, True),
+    ],
+    "png_unfilter": [
+        _call(_png_rows(3, 7), np.zeros(7, np.uint8), np.zeros((5, 7), np.uint8), 1, 2, 1, 0, 1),
+        _call(_png_rows(2, 18), np.zeros(18, np.uint8), np.zeros((4, 6, 3), np.uint16), 3, 1, 2, 1, 2),
+    ],
+    "png_decoder": [
+        _call(zlib.compress(_png_rows(3, 7).tobytes()) + bytes(8), np.zeros((3, 7), np.uint8), 1),
+        _call(zlib.compress(_png_rows(2, 18).tobytes()) + bytes(8), np.zeros((2, 6, 4), np.uint8), 3),
     ],
 }

@@ -79,3 +79,10 @@ bool images_overlap(const struct image *first, const struct image *second)
     image_addresses(second, &second_start, &second_end);
     return first_start < second_end && second_start < first_end;
 }
+
+bool image_overlaps_bytes(const struct image *image, const Py_buffer *bytes)
+{
+    uintptr_t start, end, bytes_start = (uintptr_t)bytes->buf;
+    image_addresses(image, &start, &end);
+    return start < bytes_start + (uintptr_t)bytes->len && bytes_start < end;
+}

@@ -25,6 +25,7 @@ void image_addresses(const struct image *image, uintptr_t *first, uintptr_t *end
 
 /* Whether the memory of two images overlaps, judged by the range of addresses of each. */
 bool images_overlap(const struct image *first, const struct image *second);
+bool image_overlaps_bytes(const struct image *image, const Py_buffer *bytes); /* contiguous ones */
 
 static inline const char *image_row(const struct image *image, Py_ssize_t row)
 {

@@ -190,6 +190,12 @@ bool png_pass_open(struct png_pass *pass, PyObject *pixels, Py_ssize_t channels,
     return false;
 }
 
+static bool bytes_overlap(const Py_buffer *one, const Py_buffer *other)
+{
+    uintptr_t first = (uintptr_t)one->buf, second = (uintptr_t)other->buf;
+    return first < second + (uintptr_t)other->len && second < first + (uintptr_t)one->len;
+}
+
 PyObject *core_png_unfilter(PyObject *module, PyObject *arguments)
 {
     (void)module;
@@ -205,6 +211,11 @@ PyObject *core_png_unfilter(PyObject *module, PyObject *arguments)
     Py_ssize_t rows = data.len / (pass.row_bytes + 1), height = pass.image.height;
     if (previous.len != pass.row_bytes || data.len % (pass.row_bytes + 1) != 0) {
         PyErr_SetString(PyExc_ValueError, "the bytes are not those of whole rows");
+        goto close;
+    }
+    if (image_overlaps_bytes(&pass.image, &data) || image_overlaps_bytes(&pass.image, &previous)
+        || bytes_overlap(&data, &previous)) {
+        PyErr_SetString(PyExc_ValueError, "data, above and pixels overlap");
         goto close;
     }
     if (down < 1 || down > 8 || top < 0 || top >= height || rows < 1 || rows - 1 > (height - 1 - top) / down) {
