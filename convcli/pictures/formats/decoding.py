@@ -5,6 +5,7 @@ Does not use numpy: files of 8-bit pixels are decoded without it.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -163,11 +164,25 @@ def start_decoding(path: str) -> None:
         if Path(path).stat().st_size < BACKGROUND_MIN_BYTES or not Path(path).is_file():
             return
         with Path(path).open("rb") as stream:
-            if stream.read(4) not in {b"\x89PNG", b"\xff\xd8\xff\xe0", b"\xff\xd8\xff\xe1"}:
-                return
+            start = stream.read(4)
+        if start not in {b"\x89PNG", b"\xff\xd8\xff\xe0", b"\xff\xd8\xff\xe1"}:
+            return
+        if start != b"\x89PNG":
+            # Importing is fastest before there are two threads that do.
+            from convcli.pictures.formats.pillow.opening import load_plugin
+
+            import_module("convcli.pictures.formats.pillow.decoder")
+            load_plugin("JPEG")
+            _started[str(Path(path))] = BackgroundTask(partial(_decode_jpeg, path))
+            return
         _started[str(Path(path))] = BackgroundTask(partial(_decode_file, path))
 
 
 def _decode_file(path: str) -> Decoded | None:
     with Path(path).open("rb") as stream:
         return _decode(DECODERS[:2], stream, path, DEFAULT_LIMITS, None)  # the last may need numpy
+
+
+def _decode_jpeg(path: str) -> Decoded | None:
+    """Decode from memory: after each read from a file, another thread may run for some milliseconds."""
+    return DECODERS[1].decode(io.BytesIO(Path(path).read_bytes()), path, DEFAULT_LIMITS, None)

@@ -210,6 +210,8 @@ def _load(
     finish = prepare(image, stream, name)
     raster = allocate_pixels(image)
     allocated = None if raster is None else image.im
+    if image.format in {"JPEG", "MPO"}:  # in one call, which other threads cannot delay
+        image.decodermaxblock = length(stream)  # type: ignore[attr-defined] # an ImageFile has it
     image.load()
     check_pixels()
     finish()

@@ -18,7 +18,7 @@ from convcli.owned_process import is_owned
 from convcli.pictures.formats.pillow.rasters import image_of, new_raster
 from convcli.pictures.raster import Raster
 
-__all__ = ["allocate_pixels", "length", "open_image", "seek_frame"]
+__all__ = ["allocate_pixels", "length", "load_plugin", "open_image", "seek_frame"]
 
 # By format, the plugin, which runs no external program, and how its files start: only then is it loaded.
 PLUGINS: dict[str, tuple[str, bytes | tuple[bytes, ...]]] = {
@@ -56,11 +56,10 @@ def open_image(stream: BinaryIO, name: str, frame: int | None) -> ImageFile.Imag
         _set_up_owned_process()
     stream.seek(0)
     prefix = stream.read(PREFIX)
-    for file_format, (plugin, start) in PLUGINS.items():
+    for file_format, (_, start) in PLUGINS.items():
         if not prefix.startswith(start):
             continue
-        if file_format not in Image.OPEN:
-            import_module(f"PIL.{plugin}")
+        load_plugin(file_format)
         factory, accept = Image.OPEN[file_format]
         if accept is not None and accept(prefix) is not True:  # a text if Pillow lacks a library
             continue
@@ -74,6 +73,12 @@ def open_image(stream: BinaryIO, name: str, frame: int | None) -> ImageFile.Imag
             image.info["icc_profile"] = profile
         return image
     return None
+
+
+def load_plugin(file_format: str) -> None:
+    """Load Pillow's plugin for a format."""
+    if file_format not in Image.OPEN:
+        import_module(f"PIL.{PLUGINS[file_format][0]}")
 
 
 def _prepare(
