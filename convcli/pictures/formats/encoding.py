@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from convcli.errors import ConvcliError, OutputError
 from convcli.late_numpy import np
 from convcli.pictures.formats.format_checks import holds_profile, pillow_numbers, tiff_beyond_pillow
-from convcli.pictures.formats.gif_writer import encode_gif
 from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat
 from convcli.pictures.npy import npy_header
 from convcli.pictures.picture import Picture, without_channel_axis
@@ -71,6 +70,8 @@ def encode(
     if file_format.text:
         return [format_matrix(picture.pixels, OUTPUT_FORMATS[file_format].separator).encode()]
     if file_format == OutputFormat.GIF:
+        from convcli.pictures.formats.gif_writer import encode_gif
+
         return [encode_gif(picture)]
     return _encode_with_pillow(picture, file_format, name, jobs)
 

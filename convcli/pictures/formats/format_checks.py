@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from convcli.errors import OutputError
 from convcli.late_numpy import np
-from convcli.pictures.formats.gif_writer import gif_losses
 from convcli.pictures.formats.output_formats import EXTRA, OUTPUT_FORMATS, OutputFormat, extra_is_installed
 from convcli.pictures.picture import Picture
 
@@ -49,6 +48,8 @@ def check_holds(picture: Picture, file_format: OutputFormat, name: str) -> tuple
         does = "is written without" if file_format == OutputFormat.JXL else "cannot hold"
         notes.append(f"{file_format} {does} the color profile")
     if file_format == OutputFormat.GIF:
+        from convcli.pictures.formats.gif_writer import gif_losses  # late: it loads Pillow
+
         notes += gif_losses(picture)
     return tuple(notes)
 
