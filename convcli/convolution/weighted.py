@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, assert_never
@@ -25,7 +24,6 @@ from convcli.convolution.planning import (
     PlannedConvolution,
     plan_convolution,
 )
-from convcli.convolution.strips import run_convolution
 from convcli.kernels.filter import Combination, Matrix
 from convcli.late_numpy import np
 
@@ -143,7 +141,6 @@ class _Samples(NamedTuple):
     full: int | float
 
 
-@dataclass(eq=False)
 class WeightedStrips:
     """Corrects the strips of a planned convolution where a window holds samples that do not count in full.
 
@@ -155,12 +152,9 @@ class WeightedStrips:
         Dtype of the corrected result: float64 where the plan has integers.
     """
 
-    planned: PlannedConvolution
-    weights: SampleWeights
-
-    def __post_init__(self) -> None:
-        """Prepare what all strips need."""
-        planned = self.planned
+    def __init__(self, planned: PlannedConvolution, weights: SampleWeights) -> None:
+        self.planned = planned
+        self.weights = weights
         self.dtype = planned.plan.dtype if planned.plan.dtype.kind == "f" else np.dtype(np.float64)
         self._sources = tuple(
             border_sources(axis, planned.border.kind) for axis in (planned.rows, planned.columns)
@@ -252,6 +246,8 @@ class WeightedStrips:
             dilation=(rows.dilation, columns.dilation),
             jobs=1,
         )
+        from convcli.convolution.strips import run_convolution  # late: few pictures have weights
+
         sums = run_convolution(plan_convolution(image, [taps], Combination.SINGLE, settings))
         return sums.astype(np.float64, copy=False)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from string import Formatter
 from typing import BinaryIO, NamedTuple
 
 from convcli.errors import OutputError, UsageError, describe_os_error, suggestion
@@ -122,6 +121,8 @@ def check_name(name: str, option: str = "--name") -> None:
     UsageError
         It has unknown fields, gives all outputs the same name, or leads out of the folder.
     """
+    from string import Formatter  # late: most names are derived by the default
+
     try:
         parts = list(Formatter().parse(name))
     except ValueError as error:

@@ -7,8 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from convcli.convolution.engine import apply_filter
-from convcli.convolution.fused import filter_pixels
 from convcli.convolution.planning import (
     TYPE_BYTES,
     ConvolutionSettings,
@@ -219,6 +217,8 @@ def _filtered(
         filtered_raster = None if raster is None else filter_raster(raster, filter_, mapping, **keywords)
         if filtered_raster is not None:
             return _Filtered(*filtered_raster)
+    from convcli.convolution.fused import filter_pixels  # late: most pictures are rasters
+
     pixels = select_channels(picture.pixels, rendering.channels)
     weights = rendering.weights(pixels, picture.alpha, filter_.kernels)
     filtered = filter_pixels(pixels, filter_, mapping, weights=weights, **keywords)
@@ -254,6 +254,9 @@ def _alpha_of_result(
     alpha = picture.alpha
     if alpha is None:
         return None
+    from convcli.convolution.engine import apply_filter  # late, too
+    from convcli.convolution.fused import filter_pixels
+
     opaque = int(np.iinfo(alpha.dtype).max) if alpha.dtype.kind == "u" else 1
     keywords = window.with_constant_border(opaque)._asdict()
     if opaque in (255, 65535):

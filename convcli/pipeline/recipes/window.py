@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.convolution.borders import Border, BorderKind, parse_border
-from convcli.convolution.engine import center_pixels
 from convcli.pictures.channels import Channels
 from convcli.pictures.limits import Size
 from convcli.sizes.axes import window_axes
@@ -45,6 +44,8 @@ class SlidingWindow(NamedTuple):
         """Return the alpha of the pixels that a kernel (f_h, f_w, ...) is centered on."""
         if alpha is None:
             return None
+        from convcli.convolution.engine import center_pixels  # late: rasters do without arrays
+
         size = kernel_size[0], kernel_size[1]
         return center_pixels(alpha, size, stride=self.stride, padding=self.padding, dilation=self.dilation)
 

@@ -2,7 +2,6 @@
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from convcli.pictures.formats.png.rows import FILTER_TYPES, NONE, Compressor, Rows, Strip
 
@@ -21,14 +20,14 @@ MAX_GROWTH = 1.02  # a fast file may be at most this much larger than a file mad
 MEMORY_LEVEL = 9  # the maximum in zlib
 
 
-@dataclass(frozen=True)
 class ZlibCompressor:
     """Compresses rows with zlib; several filter types are chosen from for each row."""
 
-    rows: Rows
-    filter_types: tuple[int, ...]
-    strategy: int
-    level: int
+    def __init__(self, rows: Rows, filter_types: tuple[int, ...], strategy: int, level: int) -> None:
+        self.rows = rows
+        self.filter_types = filter_types
+        self.strategy = strategy
+        self.level = level
 
     def __call__(self, start: int, stop: int) -> Strip:
         """Compress rows as if those above had been compressed just before."""
