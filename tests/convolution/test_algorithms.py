@@ -18,7 +18,6 @@ import convcli
 from convcli import parallel
 from convcli.convolution import planning, strips
 from convcli.convolution.algorithms import strategy as strategy_module
-from convcli.convolution.algorithms.direct import factor_pair_sums
 from convcli.convolution.algorithms.fourier import fast_length
 from convcli.convolution.algorithms.strategy import Strategy
 from convcli.errors import UsageError
@@ -227,27 +226,6 @@ def test_terms_that_would_cancel_are_not_split() -> None:
     column = np.linspace(-1, 1, 9)
     taps = np.multiply.outer(column, column) + 1e-9 * np.eye(9)[::-1]
     assert strategy_module._factors(taps) == []
-
-
-@pytest.mark.parametrize(
-    ("taps", "pairs", "left"),
-    [
-        ([1, 2, 1], 2, [1]),
-        ([1, 4, 6, 4, 1], 4, [1]),
-        ([2, 6, 6, 2], 3, [2]),
-        ([3, 10, 3], 0, [3, 10, 3]),
-        ([-1, 0, 1], 0, [-1, 0, 1]),
-        ([1, 1, 1], 0, [1, 1, 1]),
-        ([1, 1, 1, 1], 1, [1, 0, 1]),
-        ([0, 1, 1], 1, [0, 1]),
-        ([5], 0, [5]),
-        ([0, 0], 1, [0]),
-    ],
-)
-def test_sums_of_neighbours_are_found_in_a_line_of_taps(taps: list[int], pairs: int, left: list[int]) -> None:
-    count, rest = factor_pair_sums(np.array(taps))
-    assert (count, rest.tolist()) == (pairs, left)
-    assert np.array_equal(np.convolve(rest, np.poly1d([1, 1]).__pow__(count).coeffs), taps) or not any(taps)
 
 
 @pytest.mark.parametrize("line", [[1, 1], [1, 2, 1], [1, 3, 3, 1], [2, 4, 2], [1, 1, 1, 1], [1, 4, 6, 4, 1]])

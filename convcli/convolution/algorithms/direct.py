@@ -11,64 +11,20 @@ from convcli.convolution.buffers import BufferPool
 from convcli.late_numpy import np
 from convcli.sizes.windowed import Axis
 
-__all__ = ["columns_then_rows", "factor_pair_sums", "is_unstrided_line", "separable", "shifts"]
+__all__ = ["columns_then_rows", "separable", "shifts"]
 
 
 # Shifts -------------------------------------------------------------------------------------------------
 
 
 def shifts(taps: Array, rows: Axis, columns: Axis) -> Algorithm:
-    """Sum shifted images, grouped by the absolute value of their taps, so that each value is multiplied once.
-
-    A line of taps that is (1, 1) convolved with a shorter line, such as a binomial, is applied in two passes.
-    """
-    line = rows if taps.shape[1] == 1 else columns
-    pairs, quotient = factor_pair_sums(taps.ravel()) if is_unstrided_line(taps, rows, columns) else (0, taps)
-    groups = _group_by_magnitude(
-        quotient.reshape([-1 if side > 1 else 1 for side in taps.shape]) if pairs else taps
-    )
-    is_complete = pairs > 0 and quotient.tolist() == [1]
+    """Sum shifted images, grouped by the absolute value of their taps: each group is multiplied once."""
+    groups = _group_by_magnitude(taps)
 
     def make_steps(strip: Array, target: Array, buffers: BufferPool) -> Steps:
-        steps: Steps = []
-        for number in range(pairs):
-            distance = line.dilation
-            shifted = np.s_[distance:] if line is rows else np.s_[:, distance:]
-            unshifted = np.s_[:-distance] if line is rows else np.s_[:, :-distance]
-            first, second = strip[unshifted], strip[shifted]
-            last = is_complete and number == pairs - 1
-            strip = target if last else buffers.array(f"pairs {number % 2}", first.shape, strip.dtype)
-            overlap = np.s_[: strip.shape[0], : strip.shape[1]]
-            steps.append(partial(np.add, first[overlap], second[overlap], out=strip))
-        return steps if is_complete else steps + _add_groups(groups, strip, target, rows, columns, buffers)
+        return _add_groups(groups, strip, target, rows, columns, buffers)
 
     return make_steps
-
-
-def is_unstrided_line(taps: Array, rows: Axis, columns: Axis) -> bool:
-    """Whether a kernel is a row or a column with stride 1, so that `factor_pair_sums` applies."""
-    return 1 in taps.shape and rows.stride == columns.stride == 1
-
-
-def factor_pair_sums(taps: Array) -> tuple[int, Array]:
-    """Return how often a line of taps can be divided by (1, 1), and the quotient.
-
-    Stops before a tap becomes negative, so that every sum stays within the bound of the complete sum.
-
-    Examples
-    --------
-    >>> pairs, quotient = factor_pair_sums(np.array([1, 3, 3, 1]))
-    >>> pairs, quotient.tolist()
-    (3, [1])
-    """
-    count = 0
-    while taps.dtype.kind == "i" and len(taps) > 1 and (taps >= 0).all():
-        signs = np.resize([1, -1], len(taps))
-        quotient = signs * np.cumsum(signs * taps)
-        if quotient[-1] != 0 or (quotient < 0).any():
-            break
-        taps, count = quotient[:-1], count + 1
-    return count, taps
 
 
 def _group_by_magnitude(taps: Array) -> list[tuple[Any, list[tuple[int, int, bool]]]]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from convcli.convolution.algorithms.direct import factor_pair_sums, is_unstrided_line, separable, shifts
+from convcli.convolution.algorithms.direct import separable, shifts
 from convcli.convolution.algorithms.fourier import fast_length, fourier, tile_outputs
 from convcli.convolution.algorithms.matmul import banded_matmul, separable_matmul
 from convcli.convolution.algorithms.steps import (
     EXACT_IN_FLOAT32,
     HEADROOM,
-    IDENTITY_AXIS,
     Algorithm,
     Strategy,
     block_size,
@@ -96,16 +95,14 @@ def choose_strategy(
 def _choose_numpy_strategy(
     kernels: Sequence[Array], rows: Axis, columns: Axis, dtype: np.dtype[Any], bound: int | None
 ) -> Strategy:
-    costs = {Strategy.SHIFTS: sum(_cost_of_shifts(taps, rows, columns, dtype) for taps in kernels)}
+    costs = {Strategy.SHIFTS: sum(_cost_of_shifts(taps, dtype) for taps in kernels)}
     factors = [_factors(taps) for taps in kernels]
     fits_float32 = bound is None or bound < EXACT_IN_FLOAT32
     if min(kernels[0].shape) > 1 and all(factors):
         pairs = [pair for kernel_factors in factors for pair in kernel_factors]
         if len(pairs) == len(kernels):  # terms of a sum would cancel, and infinities would become NaN
             costs[Strategy.SEPARABLE] = sum(
-                _cost_of_shifts(column[:, None], rows, IDENTITY_AXIS, dtype)
-                + _cost_of_shifts(row[None, :], IDENTITY_AXIS, columns, dtype)
-                for column, row in pairs
+                _cost_of_shifts(column, dtype) + _cost_of_shifts(row, dtype) for column, row in pairs
             )
         if fits_float32:
             line_costs = _cost_of_line(rows, dtype) + _cost_of_line(columns, dtype)
@@ -176,10 +173,9 @@ def _factors(taps: Array) -> list[tuple[Array, Array]]:
     return []
 
 
-def _cost_of_shifts(taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> float:
-    pairs, quotient = factor_pair_sums(taps.ravel()) if is_unstrided_line(taps, rows, columns) else (0, taps)
-    magnitudes = [abs(tap) for tap in quotient[quotient != 0].tolist()]
-    passes = pairs + len(magnitudes) + len(set(magnitudes) - {1})
+def _cost_of_shifts(taps: Array, dtype: np.dtype[Any]) -> float:
+    magnitudes = [abs(tap) for tap in taps[taps != 0].tolist()]
+    passes = len(magnitudes) + len(set(magnitudes) - {1})
     return float(passes * dtype.itemsize * PASS_COST)
 
 
