@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 import convcli
 from convcli import parallel
 from convcli.convolution import planning, strips
+from convcli.convolution.algorithms import core as core_module
 from convcli.convolution.algorithms import strategy as strategy_module
 from convcli.convolution.algorithms.fourier import fast_length
 from convcli.convolution.algorithms.strategy import Strategy
@@ -38,6 +39,8 @@ BORDERS = ["zero", "constant:7", "edge", "reflect", "symmetric", "wrap"]
 
 
 def forced(monkeypatch: pytest.MonkeyPatch, strategy: Strategy, *, strip_bytes: int = 600) -> None:
+    if strategy in COMPILED:  # whatever CONVCLI_PURE says
+        monkeypatch.setattr(core_module, "is_compiled", lambda: True)
     monkeypatch.setattr(planning, "choose_strategy", lambda *_: strategy)
     monkeypatch.setattr(strategy_module, "STRIP_BYTES", strip_bytes)
     monkeypatch.setattr(planning, "STRIP_NANOSECONDS", strip_bytes)
