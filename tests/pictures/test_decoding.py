@@ -64,6 +64,14 @@ def test_a_damaged_file_is_reported_when_it_is_decoded(tmp_path: Path, size: int
         load_picture(path, path)
 
 
+def test_a_png_without_pixels_cannot_be_decoded(tmp_path: Path) -> None:
+    path = saved(tmp_path / "x.png")
+    content = Path(path).read_bytes()
+    Path(path).write_bytes(content[: content.index(b"IDAT") - 4] + content[content.index(b"IEND") - 4 :])
+    with pytest.raises(ImageError, match=r"x\.png: cannot be decoded: cannot load this image"):
+        load_picture(path, path)
+
+
 def test_only_large_png_and_jpeg_files_are_decoded_in_the_background(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

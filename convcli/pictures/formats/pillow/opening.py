@@ -129,6 +129,8 @@ def allocate_pixels(image: Image.Image) -> Raster | None:
     """
     if getattr(image, "_im", None) is not None:  # an animation, of which frames have been decoded
         return None
+    if image.format == "PNG" and not getattr(image, "tile", ()):  # no pixels: Pillow refuses to allocate any
+        return None
     size = getattr(image, "_tile_size", image.size)
     raster = new_raster(image.mode, size) if image.format in MAPPED else None
     if raster is not None:
