@@ -31,6 +31,6 @@ def engine_name() -> str:
     """
     if not is_compiled():
         return "numpy"
-    from convcli.compiled import core
+    from convcli.compiled import core  # late: it may not be installed
 
     return f"compiled ({core.instruction_set()})"

@@ -77,7 +77,7 @@ def encode_jpeg(
 
 
 def _encode(raster: Raster, options: Mapping[str, Any]) -> bytes:
-    """Return a JPEG file. Pillow holds no lock while it writes to a file of the system."""
+    """Return a JPEG file. Pillow releases the interpreter's lock while it writes to a real file."""
     image = image_of(raster)
     image.encoderinfo = dict(options)
     image.encoderconfig = ()

@@ -1,1 +1,1 @@
-"""PNG files: filtering and compressing on all CPU cores."""
+"""PNG files: decoding, and encoding on all CPU cores."""

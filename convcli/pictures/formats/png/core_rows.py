@@ -39,7 +39,7 @@ class CoreRows:
 
     def filtered(self, start: int, stop: int, types: tuple[int, ...]) -> bytes:
         """Return rows as PNG stores them; see `Rows.filtered`."""
-        from convcli.compiled import core
+        from convcli.compiled import core  # late: it may not be installed
 
         pixels, alpha, first = self._readable(start, stop)
         choice = sum(1 << filter_type for filter_type in types)
@@ -47,7 +47,7 @@ class CoreRows:
 
     def entropy(self, filter_type: int, samples: list[tuple[int, int]]) -> float:
         """Return the number of bits that an ideal entropy code needs for filtered rows."""
-        from convcli.compiled import core
+        from convcli.compiled import core  # late: it may not be installed
 
         return core.entropy(b"".join(self.filtered(start, stop, (filter_type,)) for start, stop in samples))
 
@@ -56,7 +56,7 @@ class CoreRows:
         return self._compress_runs
 
     def _compress_runs(self, start: int, stop: int) -> Strip:
-        from convcli.compiled import core
+        from convcli.compiled import core  # late: it may not be installed
 
         pixels, alpha, first = self._readable(start, stop)
         is_last = stop == self.height

@@ -35,11 +35,11 @@ MAX_CHUNKS = 1 << 16
 MAX_SMALL_CHUNK = 1 << 16  # bytes of a chunk that is not of pixels
 MAX_GROWTH, MIN_COMPRESSED = 1.1, 1 << 12  # compressed data that is larger than pixels is no encoder's
 PADDING = 8  # bytes that the core wants behind the data
-ROUNDS = 8  # of 128 KiB: a few milliseconds, after which an interrupt is heard
+ROUNDS = 8  # of 128 KiB: a few milliseconds, after which Ctrl-C is noticed
 METERS, METERS_PER_INCH = 1, 0.0254
 ANYWHERE = {b"IEND", b"tEXt", b"tIME"}  # chunks that may follow the pixels
-IGNORED = {b"sRGB", b"tIME", b"bKGD", b"sBIT", b"hIST"}  # chunks that say nothing that is kept or reported
-USUAL = {  # the values of chunks that say nothing if they have these
+IGNORED = {b"sRGB", b"tIME", b"bKGD", b"sBIT", b"hIST"}  # chunks of which nothing is kept or reported
+USUAL = {  # chunks that are ignored, too, if they have these values
     b"gAMA": struct.pack(">I", 45455),
     b"cHRM": struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000),
 }
@@ -88,7 +88,7 @@ def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Pn
     if not is_plain or not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
         return None
     _check_size((width, height), MODES[color], stream, file.length, name, limits)
-    from convcli.compiled import core  # late: it may not be there
+    from convcli.compiled import core  # late: it may not be installed
 
     channels = CHANNELS[color]
     samples = Raster.empty(height, width, channels if channels > 1 else None)

@@ -68,7 +68,7 @@ class PixelReader:
         ValueError
             A row has an unknown filter.
         """
-        from convcli.compiled import core  # late: callers make sure that it is there
+        from convcli.compiled import core  # late: it may not be installed
 
         parts = self._inflated(compressed)
         data = bytearray()
