@@ -190,7 +190,7 @@ def correlate(
     stride, dilation : (vertical, horizontal)
     working : str
         The type of sums: ``h`` int16, ``i`` int32 as sums of groups in int16, ``f`` float32, ``d`` float64.
-        ``h`` and ``i`` take whole taps, whose sums must fit; ``i`` only 8-bit images.
+        ``h`` and ``i`` take 8-bit images and whole taps, whose sums must fit.
     combination : str
         ``single``, ``magnitude``, ``strongest``, ``absolute sum``, ``absolute maximum``.
     single_squares : bool

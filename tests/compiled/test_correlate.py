@@ -173,3 +173,36 @@ def test_a_fourth_sample_is_left_out_and_becomes_opaque(width: int, name: str) -
     assert (np.asarray(filtered.raster.samples)[..., 3] == 255).all()
     assert (filtered.losses, filtered.statistics) == (expected.losses, expected.statistics)
     assert (filtered.dtype, filtered.plan) == (str(expected.dtype), expected.plan)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint32, np.int64])
+def test_only_bytes_are_summed_in_integers(dtype: Any) -> None:
+    """Sums of other pixels might not fit, however small the taps are."""
+    from convcli.compiled import core  # late: it may not be built
+
+    call = correlation(np.full((4, 40), 32000, dtype), np.ones((1, 2)))
+    for working in ("h", "i"):
+        with pytest.raises(ValueError, match="only 8-bit images are summed in integers"):
+            core.correlate(**call, working=working)
+    image = np.full((4, 40), 300, np.int64)
+    assert convolve(image, [[1, 1]], padding=0).tolist() == [[600] * 39] * 4
+
+
+def test_sums_down_the_columns_must_fit_where_the_row_is_zero() -> None:
+    from convcli.compiled import core  # late: it may not be built
+
+    call = correlation(np.full((4, 40), 255, np.uint8), (np.full(2, 100.0), np.zeros(2)))
+    with pytest.raises(ValueError, match="sums do not fit the working type"):
+        core.correlate(**call, working="h")
+
+
+def correlation(source: Array, kernel: Any) -> dict[str, Any]:
+    height, width = kernel.shape if isinstance(kernel, np.ndarray) else (len(line) for line in kernel)
+    out = np.zeros((source.shape[0] - height + 1, source.shape[1] - width + 1), np.int16)
+    maps = {"rows": np.arange(source.shape[0]), "columns": np.arange(source.shape[1])}
+    rest = {"combination": "single", "single_squares": False, "rendering": None, "stride": (1, 1)}
+    return (
+        {"source": source, "out": out, "channels": 1, "border": 0.0, "kernels": (kernel,), "dilation": (1, 1)}
+        | maps
+        | rest
+    )

@@ -213,3 +213,16 @@ def test_the_reason_is_reported(core: Any) -> None:
         core.pool(image, out, mode="max", rows=window, columns=(2**58, 2, 2**58 - 1))
     with pytest.raises(ValueError, match="no mode none"):
         core.pool(image, out)
+
+
+@pytest.mark.parametrize(("dtype", "channels"), [("B", 2), ("B", 4), ("B", 8), ("H", 2), ("H", 4), ("f", 2)])
+def test_pixels_need_no_other_alignment_than_their_samples(core: Any, dtype: str, channels: int) -> None:
+    """Pixels of 2, 4 or 8 bytes are copied as numbers of this size, wherever they are."""
+    source = np.random.default_rng(channels).integers(0, 200, (5, 40, channels)).astype(dtype)
+    for stride in (2, 3):
+        expected = source[::stride, ::stride]
+        for offset in range(source.itemsize, 9, source.itemsize):
+            memory = np.zeros(expected.nbytes + 16, np.uint8)
+            out = memory[offset : offset + expected.nbytes].view(dtype).reshape(expected.shape)
+            core.pool(source, out, mode="max", rows=(1, stride, 0), columns=(1, stride, 0))
+            assert np.array_equal(out, expected)

@@ -167,12 +167,14 @@ static bool take_kernels(struct arguments *given, PyObject *kernels, struct corr
             return false;
         if (kernel->height != given->kernels->height || kernel->width != given->kernels->width)
             return refuse("kernels must have one shape");
-        double sum;
+        double sum, across = 1;
         if (kernel->taps != NULL)
             sum = sum_of_taps(kernel->taps, kernel->height * kernel->width, &are_whole);
-        else
-            sum = sum_of_taps(kernel->column, kernel->height, &are_whole)
-                  * sum_of_taps(kernel->row, kernel->width, &are_whole);
+        else {
+            sum = sum_of_taps(kernel->column, kernel->height, &are_whole);
+            across = sum_of_taps(kernel->row, kernel->width, &are_whole);
+        }
+        sum *= across < 1 ? 1 : across; /* sums down the columns must fit, too */
         if (job->working == 'i' && kernel->taps == NULL)
             return refuse("a separable kernel is not summed in groups");
         if (isnan(sum))
@@ -311,11 +313,11 @@ static bool take_types(struct arguments *given, const char *working, const char 
     bool is_float = source == 'f' || source == 'd', is_integer = job->working == 'h' || job->working == 'i';
     if ((is_float && is_integer) || (source == 'd' && job->working != 'd'))
         return refuse("the working type is too narrow for the image");
-    if (job->working == 'i' && source != 'B' && source != 'b')
-        return refuse("only 8-bit images are summed in groups");
+    if (is_integer && source != 'B' && source != 'b')
+        return refuse("only 8-bit images are summed in integers");
     if (!isfinite(job->border) || (is_integer && (job->border != floor(job->border) || fabs(job->border) > INT16_MAX)))
         return refuse("the border value does not fit the working type");
-    double largest = source == 'B' ? UINT8_MAX : source == 'b' ? -INT8_MIN : 1;
+    double largest = source == 'B' ? UINT8_MAX : -INT8_MIN; /* only integers are bounded */
     job->largest = fabs(job->border) > largest ? fabs(job->border) : largest;
     job->single_squares = single_squares && source != 'd';
     job->double_magnitude = source == 'd';

@@ -1,23 +1,22 @@
 /* Pooling by two: windows of 2x2 pixels beside each other, which is what pooling mostly is; and copying the pixels
    that a stride leaves. Included after pool.inc.h. */
 
-/* Copies of pixels of one size; those of every second pixel, the usual stride, are faster where it is constant. */
-#define DEFINE_SELECT(name, pixel)                                                                                 \
-    static void CLONE(name)(void *out, const void *line, ptrdiff_t pixels, ptrdiff_t distance)                     \
+/* Copies of pixels of `bytes` bytes, which need not be aligned as a number of that size is; those of every second pixel,
+   the usual stride, are faster where it is constant. */
+#define DEFINE_SELECT(name, bytes)                                                                                 \
+    static void CLONE(name)(char *restrict out, const char *restrict line, ptrdiff_t pixels, ptrdiff_t distance)   \
     {                                                                                                              \
-        pixel *restrict to = out;                                                                                  \
-        const pixel *restrict from = line;                                                                         \
-        if (distance == 2)                                                                                         \
+        if (distance == 2 * bytes)                                                                                 \
             for (ptrdiff_t i = 0; i < pixels; i++)                                                                 \
-                to[i] = from[2 * i];                                                                               \
+                memcpy(out + bytes * i, line + 2 * bytes * i, bytes);                                              \
         else                                                                                                       \
             for (ptrdiff_t i = 0; i < pixels; i++)                                                                 \
-                to[i] = from[distance * i];                                                                        \
+                memcpy(out + bytes * i, line + distance * i, bytes);                                               \
     }
-DEFINE_SELECT(select_1, uint8_t)
-DEFINE_SELECT(select_2, uint16_t)
-DEFINE_SELECT(select_4, uint32_t)
-DEFINE_SELECT(select_8, uint64_t)
+DEFINE_SELECT(select_1, 1)
+DEFINE_SELECT(select_2, 2)
+DEFINE_SELECT(select_4, 4)
+DEFINE_SELECT(select_8, 8)
 
 /* Pixels of `bytes` bytes, copied as `copied` bytes, which is faster, where another pixel follows. */
 #define DEFINE_SELECT_COLORS(name, bytes, copied)                                                                  \
@@ -40,16 +39,16 @@ static void CLONE(pool_select)(void *out, const void *line, ptrdiff_t pixels, pt
         memcpy(out, line, (size_t)(pixels * size));
     else if (size == 1)
         CLONE(select_1)(out, line, pixels, distance);
-    else if (size == 2 && distance % 2 == 0)
-        CLONE(select_2)(out, line, pixels, distance / 2);
+    else if (size == 2)
+        CLONE(select_2)(out, line, pixels, distance);
     else if (size == 3)
         CLONE(select_3)(out, line, pixels, distance);
-    else if (size == 4 && distance % 4 == 0)
-        CLONE(select_4)(out, line, pixels, distance / 4);
+    else if (size == 4)
+        CLONE(select_4)(out, line, pixels, distance);
     else if (size == 6)
         CLONE(select_6)(out, line, pixels, distance);
-    else if (size == 8 && distance % 8 == 0)
-        CLONE(select_8)(out, line, pixels, distance / 8);
+    else if (size == 8)
+        CLONE(select_8)(out, line, pixels, distance);
     else if (size == 12)
         CLONE(select_12)(out, line, pixels, distance);
     else if (size == 24)

@@ -88,7 +88,7 @@ def plan_core(
 def _working_type(dtype: str, bound: int | None) -> str | None:
     if bound is None:
         return "d" if dtype == "float64" else "f"
-    if bound < 1 << 15:
+    if bound < 1 << 15 and dtype in LARGEST_OF_BYTES:
         return "h"
     if bound < EXACT_IN_FLOAT32:
         return "f"
