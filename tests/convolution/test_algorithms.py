@@ -178,6 +178,16 @@ def test_the_core_takes_columns_and_rows_where_they_are_fewer_taps() -> None:
         assert planned(image.astype(np.uint32), dense * 2**10) == (Strategy.SHIFTS, "int64")  # beyond float64
 
 
+@NEEDS_CORE
+@pytest.mark.parametrize("engine", Engine)
+@pytest.mark.parametrize("name", ["freichen-x", "freichen-y"])
+def test_taps_with_fractions_cancel_each_other_on_plain_areas(engine: Engine, name: str) -> None:
+    bands = np.repeat(np.arange(256, dtype=np.uint8), 8)[:, None]  # eight rows of each brightness
+    with use_engine(engine):
+        result = convcli.convolve(np.repeat(bands, 40, axis=1), convcli.kernel(name), padding="same")
+    assert not result[4::8].any()
+
+
 @pytest.mark.usefixtures("with_numpy")
 def test_bands_are_taken_only_where_their_sums_are_exact() -> None:
     image = np.zeros((100, 100), np.uint16)

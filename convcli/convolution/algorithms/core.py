@@ -82,7 +82,15 @@ def plan_core(
         across = sum(tap != 0 for _, row in factors for tap in row)
         cost = TAP_COST[working] * (down + ACROSS_COST * across) + PASS_COST * len(factors)
         plans[Strategy.COMPILED_SEPARABLE] = CorePlan(working, factors, cost)
+        has_both = len(factors[0][0]) > 1 and len(factors[0][1]) > 1
+        if has_both and columns.stride == 1 and _has_fractions(matrices):
+            # One by one, the taps of freichen-y do not cancel each other on plain areas.
+            del plans[Strategy.COMPILED_DENSE]
     return plans
+
+
+def _has_fractions(matrices: Sequence[Matrix]) -> bool:
+    return any(isinstance(tap, float) for matrix in matrices for row in matrix for tap in row)
 
 
 def _working_type(dtype: str, bound: int | None) -> str | None:
