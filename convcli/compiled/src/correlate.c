@@ -230,10 +230,10 @@ static bool take_output(struct arguments *given, PyObject *object, struct correl
     ptrdiff_t distance = out->row_distance < 0 ? -out->row_distance : out->row_distance;
     if ((out->width > 1 && out->pixel_distance != pixel_bytes) || (out->height > 1 && distance < row_bytes))
         return refuse("out must have contiguous rows");
-    if (images_overlap(&given->source, out))
+    if (buffers_overlap(&given->source.buffer, &out->buffer))
         return refuse("out overlaps the image");
     uintptr_t start, end;
-    image_addresses(out, &start, &end);
+    buffer_addresses(&out->buffer, &start, &end);
     for (int n = 0; n < given->copied_count; n++)
         if (given->copied[n].start < end && start < given->copied[n].end)
             return refuse("out overlaps another argument");

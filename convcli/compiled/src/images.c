@@ -62,27 +62,24 @@ void image_release(struct image *image)
     PyBuffer_Release(&image->buffer);
 }
 
-void image_addresses(const struct image *image, uintptr_t *first, uintptr_t *end)
+void buffer_addresses(const Py_buffer *buffer, uintptr_t *first, uintptr_t *end)
 {
-    Py_ssize_t down = (image->height - 1) * image->row_distance;
-    Py_ssize_t across = (image->width - 1) * image->pixel_distance;
-    uintptr_t start = (uintptr_t)image->buffer.buf;
-    *first = start + (uintptr_t)((down < 0 ? down : 0) + (across < 0 ? across : 0));
-    *end = start + (uintptr_t)((down > 0 ? down : 0) + (across > 0 ? across : 0)
-                               + image->channels * image->itemsize);
+    *first = (uintptr_t)buffer->buf;
+    if (buffer->strides == NULL) { /* contiguous */
+        *end = *first + (uintptr_t)buffer->len;
+        return;
+    }
+    *end = *first + (uintptr_t)buffer->itemsize;
+    for (int axis = 0; axis < buffer->ndim; axis++) {
+        Py_ssize_t reach = (buffer->shape[axis] - 1) * buffer->strides[axis];
+        *(reach < 0 ? first : end) += (uintptr_t)reach;
+    }
 }
 
-bool images_overlap(const struct image *first, const struct image *second)
+bool buffers_overlap(const Py_buffer *one, const Py_buffer *other)
 {
-    uintptr_t first_start, first_end, second_start, second_end;
-    image_addresses(first, &first_start, &first_end);
-    image_addresses(second, &second_start, &second_end);
-    return first_start < second_end && second_start < first_end;
-}
-
-bool image_overlaps_bytes(const struct image *image, const Py_buffer *bytes)
-{
-    uintptr_t start, end, bytes_start = (uintptr_t)bytes->buf;
-    image_addresses(image, &start, &end);
-    return start < bytes_start + (uintptr_t)bytes->len && bytes_start < end;
+    uintptr_t first, end, other_first, other_end;
+    buffer_addresses(one, &first, &end);
+    buffer_addresses(other, &other_first, &other_end);
+    return first < other_end && other_first < end;
 }

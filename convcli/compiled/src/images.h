@@ -20,12 +20,11 @@ struct image {
 bool image_acquire(struct image *image, PyObject *object, const char *name, const char *formats, bool writable);
 void image_release(struct image *image);
 
-/* The range of addresses of an image. */
-void image_addresses(const struct image *image, uintptr_t *first, uintptr_t *end);
+/* The range of addresses of a buffer that is not empty. */
+void buffer_addresses(const Py_buffer *buffer, uintptr_t *first, uintptr_t *end);
 
-/* Whether the memory of two images overlaps, judged by the range of addresses of each. */
-bool images_overlap(const struct image *first, const struct image *second);
-bool image_overlaps_bytes(const struct image *image, const Py_buffer *bytes); /* contiguous ones */
+/* Whether the memory of two buffers overlaps, judged by the range of addresses of each. */
+bool buffers_overlap(const Py_buffer *one, const Py_buffer *other);
 
 static inline const char *image_row(const struct image *image, Py_ssize_t row)
 {

@@ -53,24 +53,6 @@ static struct layer_array as_array(const Py_buffer *buffer)
     };
 }
 
-static void address_range(const Py_buffer *buffer, uintptr_t *first, uintptr_t *end)
-{
-    *first = (uintptr_t)buffer->buf;
-    *end = *first + (uintptr_t)buffer->itemsize;
-    for (int axis = 0; axis < buffer->ndim; axis++) {
-        Py_ssize_t reach = (buffer->shape[axis] - 1) * buffer->strides[axis];
-        *(reach < 0 ? first : end) += (uintptr_t)reach;
-    }
-}
-
-static bool overlap(const Py_buffer *one, const Py_buffer *other)
-{
-    uintptr_t first, end, other_first, other_end;
-    address_range(one, &first, &end);
-    address_range(other, &other_first, &other_end);
-    return first < other_end && other_first < end;
-}
-
 static bool check_layer(const struct layer_buffers *buffers, const struct layer *layer)
 {
     const Py_ssize_t positive[] = {layer->window_height, layer->window_width,  layer->stride_down,
@@ -83,7 +65,7 @@ static bool check_layer(const struct layer_buffers *buffers, const struct layer 
         return fail("layer", "starts out of range");
     if (layer->input.images != layer->target.images)
         return fail("target", "has another number of images");
-    if (overlap(&buffers->target, &buffers->input) || overlap(&buffers->target, &buffers->weights))
+    if (buffers_overlap(&buffers->target, &buffers->input) || buffers_overlap(&buffers->target, &buffers->weights))
         return fail("target", "overlaps what is read");
     return true;
 }

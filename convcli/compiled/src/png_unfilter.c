@@ -190,12 +190,6 @@ bool png_pass_open(struct png_pass *pass, PyObject *pixels, Py_ssize_t channels,
     return false;
 }
 
-static bool bytes_overlap(const Py_buffer *one, const Py_buffer *other)
-{
-    uintptr_t first = (uintptr_t)one->buf, second = (uintptr_t)other->buf;
-    return first < second + (uintptr_t)other->len && second < first + (uintptr_t)one->len;
-}
-
 PyObject *core_png_unfilter(PyObject *module, PyObject *arguments)
 {
     (void)module;
@@ -213,8 +207,8 @@ PyObject *core_png_unfilter(PyObject *module, PyObject *arguments)
         PyErr_SetString(PyExc_ValueError, "the bytes are not those of whole rows");
         goto close;
     }
-    if (image_overlaps_bytes(&pass.image, &data) || image_overlaps_bytes(&pass.image, &previous)
-        || bytes_overlap(&data, &previous)) {
+    if (buffers_overlap(&pass.image.buffer, &data) || buffers_overlap(&pass.image.buffer, &previous)
+        || buffers_overlap(&data, &previous)) {
         PyErr_SetString(PyExc_ValueError, "data, above and pixels overlap");
         goto close;
     }

@@ -50,7 +50,7 @@ static bool prepare(struct pooling *task)
         return PyErr_SetString(PyExc_ValueError, "the pixels of out must be contiguous"), false;
     if (task->type != task->out_type && !(task->is_mean && value_bits[task->type] && out->format == 'd'))
         return PyErr_SetString(PyExc_ValueError, "out has a dtype that does not fit source"), false;
-    if (images_overlap(source, out))
+    if (buffers_overlap(&source->buffer, &out->buffer))
         return PyErr_SetString(PyExc_ValueError, "out overlaps source"), false;
     task->rows.side = source->height, task->rows.outputs = out->height;
     task->columns.side = source->width, task->columns.outputs = out->width;

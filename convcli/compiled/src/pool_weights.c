@@ -14,7 +14,7 @@ bool weights_prepare(struct pooling *task)
         wrong = "weights, source and out must have the same dtype";
     else if (weights->width > 1 && weights->pixel_distance != weights->itemsize)
         wrong = "the pixels of weights must be contiguous";
-    else if (images_overlap(weights, &task->out))
+    else if (buffers_overlap(&weights->buffer, &task->out.buffer))
         wrong = "out overlaps weights";
     if (wrong != NULL)
         return PyErr_SetString(PyExc_ValueError, wrong), false;
