@@ -13,7 +13,7 @@ def instruction_sets() -> tuple[str, ...]:
 def instruction_set() -> str:
     """Return the one that runs."""
 
-def use_instruction_set(name: str) -> None:
+def use_instruction_set(name: str, /) -> None:
     """Select one of `instruction_sets`, for tests. Raises ValueError for any other."""
 
 def extremes(image: Buffer, channels: int = ..., /) -> tuple[int, int]:
@@ -55,7 +55,7 @@ def pool(
     """
 
 def png_filtered(
-    pixels: Buffer, channels: int, alpha: Buffer | None, start: int, stop: int, types: int
+    pixels: Buffer, channels: int, alpha: Buffer | None, start: int, stop: int, types: int, /
 ) -> bytes:
     """Return rows as PNG stores them: the filter type of each, then its filtered bytes.
 
@@ -66,7 +66,7 @@ def png_filtered(
     """
 
 def png_strip(
-    pixels: Buffer, channels: int, alpha: Buffer | None, start: int, stop: int, last: bool
+    pixels: Buffer, channels: int, alpha: Buffer | None, start: int, stop: int, last: bool, /
 ) -> tuple[bytes, int]:
     """Return such rows as a part of a deflate stream, and the Adler-32 checksum of their filtered bytes.
 
@@ -74,7 +74,7 @@ def png_strip(
     are runs of equal bytes. The part ends the stream if it is the `last`, otherwise it ends at a whole byte.
     """
 
-def png_decoder(data: Buffer, pixels: Buffer, channels: int) -> object:
+def png_decoder(data: Buffer, pixels: Buffer, channels: int, /) -> object:
     """Return a decoder of the compressed data of a PNG file that is not interlaced, for `png_decode`.
 
     The last 8 bytes of the data do not count: they may be read with those before. The pixels, uint8 or
@@ -82,7 +82,7 @@ def png_decoder(data: Buffer, pixels: Buffer, channels: int) -> object:
     Raises ValueError for what does not fit.
     """
 
-def png_decode(decoder: object, rounds: int) -> bool:
+def png_decode(decoder: object, rounds: int, /) -> bool:
     """Write pixels, about `rounds` times 128 KiB, and return whether all have been written.
 
     Raises ValueError if the data is damaged, has a wrong checksum, or is not exactly that of the pixels, and
@@ -98,6 +98,7 @@ def png_unfilter(
     down: int = 1,
     left: int = 0,
     across: int = 1,
+    /,
 ) -> None:
     """Undo the filters of whole rows of a PNG file, and write them to pixels, uint8 or uint16.
 
@@ -108,7 +109,7 @@ def png_unfilter(
     already, and for anything that does not fit.
     """
 
-def entropy(data: Buffer) -> float:
+def entropy(data: Buffer, /) -> float:
     """Return about how many bits an ideal code of single bytes takes for bytes, less than 2 GiB of them."""
 
 def layer_products(
@@ -119,6 +120,7 @@ def layer_products(
     stride: tuple[int, int],
     dilation: tuple[int, int],
     start: tuple[int, int],
+    /,
 ) -> None:
     """Compute a convolution layer, or some of its rows and columns.
 
@@ -150,12 +152,21 @@ def layer_depthwise(
     stride: tuple[int, int],
     dilation: tuple[int, int],
     start: tuple[int, int],
+    /,
 ) -> None:
     """Compute a depthwise layer, as `layer_products` a dense one.
 
     `weights` are (f_h f_w + 1, n_c + lanes): those of each tap for all filters, and once more from the first
     filter on; the last row is the bias. Filters are a multiple of the channels. Weights are not multiplied by
     padding.
+    """
+
+def layer_winograd(images: Buffer, weights: Buffer, target: Buffer, start: tuple[int, int], /) -> None:
+    """Compute a dense float32 layer with windows of 3x3 pixels and stride 1 by Winograd's algorithm.
+
+    Arguments are those of `layer_products`, but there are at least 16 channels, and `weights` are those of
+    the 36 positions of F(4x4, 3x3), see `convcli.layers.winograd`: (blocks, 36 (n_c_prev + 1), lanes). After
+    those of a position follow zeros, or after those of position 7 the bias.
     """
 
 def correlate(
@@ -211,12 +222,4 @@ def correlate(
         overlaps the image.
     MemoryError
         There is not enough memory.
-    """
-
-def layer_winograd(images: Buffer, weights: Buffer, target: Buffer, start: tuple[int, int]) -> None:
-    """Compute a dense float32 layer with windows of 3x3 pixels and stride 1 by Winograd's algorithm.
-
-    Arguments are those of `layer_products`, but there are at least 16 channels, and `weights` are those of
-    the 36 positions of F(4x4, 3x3), see `convcli.layers.winograd`: (blocks, 36 (n_c_prev + 1), lanes). After
-    those of a position follow zeros, or after those of position 7 the bias.
     """
