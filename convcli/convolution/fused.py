@@ -116,9 +116,7 @@ def filter_pixels(
     pixel_dtype(depth)  # raises if there is none
     if isinstance(filter, str):
         filter = get_filter(filter)
-    nonnegative = filter.combination.is_nonnegative and scale >= 0 and bias >= 0
-    if mapping == SignedMapping.ABS and nonnegative:
-        mapping = SignedMapping.CLIP
+    mapping = mapping.without_signs(filter.combination, scale, bias)
     planned = plan_convolution(image, filter.kernels, filter.combination, ConvolutionSettings(**window))
     weighted = None if weights is None else WeightedStrips(planned, weights)
     dtype = planned.plan.dtype if weighted is None else weighted.dtype

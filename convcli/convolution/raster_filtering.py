@@ -80,8 +80,7 @@ def filter_raster(
     kind = ImageKind(raster.shape, f"uint{raster.depth}", 2**raster.depth - 1)
     settings = ConvolutionSettings(**window)
     planned = plan_pixels(raster.samples, kind, filter.matrices, filter.combination, settings)
-    if mapping == SignedMapping.ABS and filter.combination.is_nonnegative and scale >= 0 and bias >= 0:
-        mapping = SignedMapping.CLIP
+    mapping = mapping.without_signs(filter.combination, scale, bias)
     is_integer = planned.plan.result_type.startswith("int")
     adjustment = Adjustment(scale, bias, planned.bound if is_integer else None, relu)
     if not can_render(planned, mapping, adjustment):

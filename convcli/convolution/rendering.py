@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.convolution.buffers import BufferPool
 from convcli.errors import ImageError, UsageError, parse_choice
+from convcli.kernels.filter import Combination
 from convcli.late_numpy import np
 from convcli.pictures.arrays import check_unmasked
 
@@ -39,6 +40,11 @@ class SignedMapping(StrEnum):
     CENTER = "center"
     STRETCH = "stretch"
     RAW = "raw"
+
+    def without_signs(self, combination: Combination, scale: float, bias: float) -> SignedMapping:
+        """Return ``clip`` instead of ``abs`` where no value is negative: it takes less time."""
+        is_nonnegative = combination.is_nonnegative and scale >= 0 and bias >= 0
+        return SignedMapping.CLIP if self == SignedMapping.ABS and is_nonnegative else self
 
 
 class Losses(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from convcli.compiled.engine import is_compiled
-from convcli.convolution.algorithms.steps import EXACT_IN_FLOAT32, Strategy
+from convcli.convolution.algorithms.steps import EXACT_IN_FLOAT32, EXACT_IN_FLOAT64, Strategy
 from convcli.kernels.filter import Matrix, separate
 from convcli.sizes.windowed import Axis
 
@@ -17,7 +17,6 @@ Factors = tuple[tuple[int | float, ...], tuple[int | float, ...]]
 
 MAX_CORE_TAPS = 1 << 16  # of a kernel; the Fourier transform is faster for larger ones
 MAX_CORE_KERNELS = 64
-EXACT_IN_FLOAT64 = 1 << 53  # float64 holds integers up to here, and so their sums, exactly
 WORKING_TYPES = {"h": "int16", "i": "int32", "f": "float32", "d": "float64"}
 LARGEST_OF_BYTES = {"uint8": 255, "int8": 128}
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BLAS_SINGLE_THREAD_LIMIT",
     "EXACT_IN_FLOAT32",
+    "EXACT_IN_FLOAT64",
     "HEADROOM",
     "IDENTITY_AXIS",
     "Algorithm",
@@ -47,7 +48,8 @@ class Strategy(StrEnum):
     COMPILED_SEPARABLE = "compiled separable"
 
 
-EXACT_IN_FLOAT32 = 1 << 24  # float32 holds integers up to here, and so their sums, exactly
+# The types hold integers up to here, and so their sums, exactly.
+EXACT_IN_FLOAT32, EXACT_IN_FLOAT64 = 1 << 24, 1 << 53
 # One tap, step one: the axis that a one-dimensional pass leaves unchanged.
 IDENTITY_AXIS = Axis(side=1, window=1)
 HEADROOM = 2.0**64  # factor by which intermediate sums may exceed the largest value times the taps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from convcli.convolution.algorithms.steps import EXACT_IN_FLOAT64
 from convcli.convolution.compiled.correlation import CoreRendering, CoreStrips, Counts
 from convcli.convolution.planning import PlannedConvolution
 from convcli.convolution.rendering import Adjustment, Losses, SignedMapping
@@ -12,8 +13,6 @@ from convcli.parallel import WorkQueue, parallel_for
 
 __all__ = ["can_render", "render_strips"]
 
-EXACT_IN_FLOAT64 = 1 << 53  # the core scales in float64
-
 
 def can_render(planned: PlannedConvolution, mapping: SignedMapping, adjustment: Adjustment) -> bool:
     """Whether the core computes the convolution and renders it as numpy would; of float64 images numpy does.
@@ -21,7 +20,7 @@ def can_render(planned: PlannedConvolution, mapping: SignedMapping, adjustment: 
     Their values can be so large that numpy takes care not to overflow.
     """
     is_float64 = planned.kind.dtype == "float64"
-    is_exact = adjustment.bound is None or adjustment.bound < EXACT_IN_FLOAT64
+    is_exact = adjustment.bound is None or adjustment.bound < EXACT_IN_FLOAT64  # in which the core scales
     return planned.core is not None and mapping != SignedMapping.RAW and is_exact and not is_float64
 
 

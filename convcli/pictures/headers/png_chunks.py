@@ -8,9 +8,11 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-__all__ = ["SIGNATURE", "Chunk", "find_chunks", "make_chunk"]
+__all__ = ["MAX_SIDE", "METERS_PER_INCH", "SIGNATURE", "Chunk", "find_chunks", "make_chunk"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MAX_SIDE = 1_000_000  # pixels, of libpng
+METERS_PER_INCH = 0.0254  # files have pixels per meter
 
 
 class Chunk(NamedTuple):

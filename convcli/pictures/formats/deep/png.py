@@ -26,13 +26,13 @@ from convcli.pictures.formats.deep.headers import (
 )
 from convcli.pictures.formats.deep.samples import DeepDecoded
 from convcli.pictures.formats.png.reader import PixelReader
+from convcli.pictures.headers.png_chunks import MAX_SIDE
 from convcli.pictures.limits import Limits
 
 __all__ = ["png_decoder"]
 
 DEPTH, COLOR, METHODS, INTERLACE = 8, 9, 10, 12  # positions in the header
 TRANSPARENT_COLOR = 6  # bytes of a chunk tRNS
-MAX_SIDE = 1_000_000  # pixels, of libpng
 
 SampleReader = Callable[[bytes, bytes, Sequence[bytes], str], NDArray[Any]]
 

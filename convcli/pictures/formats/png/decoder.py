@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 from convcli.compiled.engine import is_compiled
 from convcli.pictures.damage.png import CHANNELS
 from convcli.pictures.formats.pillow.estimates import check_size
-from convcli.pictures.headers.png_chunks import SIGNATURE, Chunk, find_chunks
+from convcli.pictures.headers.png_chunks import MAX_SIDE, METERS_PER_INCH, SIGNATURE, Chunk, find_chunks
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture, sound_resolution
 from convcli.pictures.raster import Raster
@@ -30,13 +30,12 @@ MODES = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}
 """Pillow's names of the color types; palettes are not plain."""
 PLAIN_METHODS = bytes(3)  # of compression and filters, and no interlacing
 CHECKSUM_BYTES, PHYS_BYTES = 4, 9
-MAX_SIDE = 1_000_000  # pixels, of libpng
 MAX_CHUNKS = 1 << 16
 MAX_SMALL_CHUNK = 1 << 16  # bytes of a chunk that is not of pixels
 MAX_GROWTH, MIN_COMPRESSED = 1.1, 1 << 12  # compressed data that is larger than pixels is no encoder's
 PADDING = 8  # bytes that the core wants behind the data
 ROUNDS = 8  # of 128 KiB: a few milliseconds, after which Ctrl-C is noticed
-METERS, METERS_PER_INCH = 1, 0.0254
+METERS = 1  # unit of pHYs
 ANYWHERE = {b"IEND", b"tEXt", b"tIME"}  # chunks that may follow the pixels
 IGNORED = {b"sRGB", b"tIME", b"bKGD", b"sBIT", b"hIST"}  # chunks of which nothing is kept or reported
 USUAL = {  # chunks that are ignored, too, if they have these values

@@ -16,7 +16,7 @@ from convcli.parallel import WorkQueue, parallel_for, thread_count
 from convcli.pictures.formats.png.compression import fast_compressor, small_compressor
 from convcli.pictures.formats.png.core_rows import CoreRows
 from convcli.pictures.formats.png.rows import Compressor, Rows, Strip
-from convcli.pictures.headers.png_chunks import SIGNATURE, make_chunk
+from convcli.pictures.headers.png_chunks import METERS_PER_INCH, SIGNATURE, make_chunk
 from convcli.pictures.raster import Raster
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def encode_png(
     if profile is not None:
         parts += make_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile))
     if resolution is not None:
-        across, down = (round(dots / 0.0254) for dots in resolution)
+        across, down = (round(dots / METERS_PER_INCH) for dots in resolution)
         parts += make_chunk(b"pHYs", struct.pack(">IIB", across, down, 1))
     compressor = fast_compressor(rows) if level is None else small_compressor(rows, level)
     return [*parts, *_compress(rows, compressor, jobs), *make_chunk(b"IEND", b"")]
