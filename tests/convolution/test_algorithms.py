@@ -76,8 +76,7 @@ def test_integers_are_exact(
     if strategy in SEPARABLE and separate(taps.tolist()) is None:
         taps = np.ones_like(taps)
     steps = st.tuples(st.integers(1, 3), st.integers(1, 3))
-    stride = data.draw(steps)
-    dilation = (1, 1) if strategy == Strategy.BANDED_MATMUL else data.draw(steps)
+    stride, dilation = data.draw(steps), data.draw(steps)
     amount = st.tuples(st.integers(6, 8), st.integers(6, 8))
     amounts = data.draw(st.tuples(amount, amount))
     border, flip = data.draw(st.sampled_from(BORDERS)), data.draw(st.booleans())

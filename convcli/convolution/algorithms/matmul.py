@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from convcli.convolution.algorithms.direct import columns_then_rows
 from convcli.convolution.algorithms.per_channel import per_channel
@@ -14,9 +15,9 @@ from convcli.convolution.algorithms.steps import (
     Array,
     Factors,
     Steps,
+    add_into,
     block_size,
     block_starts,
-    column_chunks,
 )
 from convcli.convolution.buffers import BufferPool
 from convcli.late_numpy import np
@@ -36,10 +37,24 @@ def separable_matmul(
     return per_channel(columns_then_rows(passes), taps, rows, columns)
 
 
+def banded_matmul(taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> Algorithm:
+    """Apply each row of taps by banded matrix products in `dtype`, and add the results."""
+    return per_channel(_row_bands(taps, rows, columns, dtype), taps, rows, columns)
+
+
+def _banded_matrix(taps: Array, axis: Axis, dtype: np.dtype[Any], block: int) -> Array:
+    """Return a matrix (pixels, outputs) that holds the line of taps at the position of each output."""
+    band = np.zeros(((block - 1) * axis.stride + axis.extent, block), dtype)
+    for output in range(block):
+        start = output * axis.stride
+        band[start : start + axis.extent : axis.dilation, output] = taps
+    return band
+
+
 def _column_bands(column: Array, rows: Axis, dtype: np.dtype[Any]) -> Algorithm:
-    """Multiply a banded matrix, which holds the column at each position, by blocks of the strip's rows."""
+    """Multiply a banded matrix by blocks of the strip's rows."""
     block = min(block_size(rows), rows.output)
-    band = _banded_matrix(column[None, :], rows, dtype, block)[0].T.copy()
+    band = _banded_matrix(column, rows, dtype, block).T.copy()
     width = max(1, BLAS_SINGLE_THREAD_LIMIT // band.size)
 
     def make_steps(strip: Array, target: Array, _: BufferPool) -> Steps:
@@ -49,95 +64,64 @@ def _column_bands(column: Array, rows: Axis, dtype: np.dtype[Any]) -> Algorithm:
         for top in block_starts(len(target), height):
             start = top * rows.stride
             source, into = strip[start : start + band_part.shape[1]], target[top : top + height]
-            for pixels, sums in zip(column_chunks(source, width), column_chunks(into, width), strict=True):
+            for pixels, sums in zip(_column_chunks(source, width), _column_chunks(into, width), strict=True):
                 steps.append(partial(np.matmul, band_part, pixels, out=sums))
         return steps
 
     return make_steps
 
 
-def banded_matmul(taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> Algorithm:
-    """Multiply windows of the strip by a banded matrix that holds the taps at each position in a block."""
-    return per_channel(_row_bands(taps, rows, columns, dtype), taps, rows, columns)
-
-
-def _banded_matrix(taps: Array, axis: Axis, dtype: np.dtype[Any], block: int) -> Array:
-    """Return, for each row of taps, a banded matrix (pixels, outputs) with the row at each position."""
-    band = np.zeros((len(taps), (block - 1) * axis.stride + axis.extent, block), dtype)
-    for output in range(block):
-        start = output * axis.stride
-        band[:, start : start + axis.extent : axis.dilation, output] = taps
-    return band
-
-
 def _row_bands(taps: Array, rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> Algorithm:
+    """Multiply blocks of neighboring pixels of a row by a banded matrix for each row of taps."""
     block = min(block_size(columns), columns.output)
-    band = _banded_matrix(taps, columns, dtype, block)
-    # Windows of outputs that are this far apart do not overlap, so BLAS can take them as rows of a matrix.
-    phases = -(-len(taps) // rows.stride)
-    max_rows = max(1, BLAS_SINGLE_THREAD_LIMIT // band.size) * phases
+    bands = [_banded_matrix(row, columns, dtype, block) for row in taps]
+    max_rows = max(1, BLAS_SINGLE_THREAD_LIMIT // bands[0].size)
 
     def make_steps(plane: Array, target: Array, buffers: BufferPool) -> Steps:
         steps: Steps = []
         last = target.shape[1] - block
         for top in range(0, len(target), max_rows):
             into, source = target[top : top + max_rows], plane[top * rows.stride :]
-            blocks = _Blocks(band, rows.stride, block * columns.stride, phases)
             if last:
-                steps += blocks.multiply(source, -(-last // block), into, buffers)
-            steps += blocks.multiply(source[:, last * columns.stride :], 1, into[:, last:], buffers)
+                steps += multiply(source, into, -(-last // block), buffers)
+            steps += multiply(source[:, last * columns.stride :], into[:, last:], 1, buffers)
+        return steps
+
+    def multiply(plane: Array, target: Array, count: int, buffers: BufferPool) -> Steps:
+        """Return the steps that compute the first `count` blocks of the target."""
+        height = len(target)
+        outputs = _blocks(target, (count, height, block), across=block, down=1)
+        is_direct = len(bands) == 1 and target.dtype == dtype and target.strides[1] == dtype.itemsize
+        sums = outputs if is_direct else buffers.array("sums", outputs.shape, dtype)
+        steps: Steps = []
+        for number, band in enumerate(bands):
+            windows = _blocks(
+                plane[number * rows.dilation :],
+                (count, height, len(band)),
+                across=block * columns.stride,
+                down=rows.stride,
+            )
+            products = buffers.array("products", outputs.shape, dtype) if number else sums
+            steps.append(partial(np.matmul, windows, band, out=products))
+            if number:
+                steps.append(add_into(sums, products, False))
+        if not is_direct:
+            steps.append(partial(np.copyto, outputs, sums, casting="unsafe"))
         return steps
 
     return make_steps
 
 
-class _Blocks(NamedTuple):
-    """Neighboring blocks of outputs, computed by one stack of matrix products.
+def _column_chunks(plane: Array, width: int) -> Iterator[Array]:
+    """Yield a plane cut into chunks of columns: a stack of the full ones, then the rest."""
+    count, rest = divmod(plane.shape[1], width)
+    if count:
+        yield _blocks(plane, (count, len(plane), width), across=width, down=1)
+    if rest:
+        yield plane[:, count * width :]
 
-    Attributes
-    ----------
-    band : array (taps, used, block)
-    down, across : int
-        Pixels from an output to the one below it, and from a block to the next.
-    phases : int
-        How many outputs apart, vertically, windows no longer overlap.
-    """
 
-    band: Array
-    down: int
-    across: int
-    phases: int
-
-    def multiply(self, plane: Array, count: int, target: Array, buffers: BufferPool) -> Steps:
-        """Compute the first `count` blocks of the target."""
-        taps, used, block = self.band.shape
-        item = self.band.itemsize
-        height, line = len(target), plane.strides[0]
-        into = np.lib.stride_tricks.as_strided(
-            target, (count, height, block), (block * target.strides[1], *target.strides)
-        )
-        rows_read = (height - 1) * self.down + taps
-        windows = np.lib.stride_tricks.as_strided(
-            plane, (count, rows_read, used), (self.across * item, line, item)
-        )
-        if taps == 1 and into.dtype == self.band.dtype and into.strides[2] == item:
-            return [partial(np.matmul, windows[:, :: self.down], self.band[0], out=into)]
-        groups = -(-height // self.phases)
-        padded_rows = (groups * self.phases - 1) * self.down + taps
-        source = buffers.array("windows", (count, padded_rows, used), self.band.dtype)
-        sums = buffers.array("sums", (count, groups * self.phases, block), self.band.dtype)
-        step, row = self.down * used * item, block * item
-        windows_of_outputs = np.lib.stride_tricks.as_strided(
-            source,
-            (count, self.phases, groups, taps * used),
-            (source.strides[0], step, self.phases * step, item),
-        )
-        outputs = np.lib.stride_tricks.as_strided(
-            sums, (count, self.phases, groups, block), (sums.strides[0], row, self.phases * row, item)
-        )
-        return [
-            partial(np.copyto, source[:, :rows_read], windows),
-            partial(source[:, rows_read:].fill, 0),  # below the strip
-            partial(np.matmul, windows_of_outputs, self.band.reshape(taps * used, block), out=outputs),
-            partial(np.copyto, into, sums[:, :height], casting="unsafe"),
-        ]
+def _blocks(plane: Array, shape: tuple[int, int, int], *, across: int, down: int) -> Array:
+    """Return a stack of blocks of a plane: their pixels from block to block, and from row to row."""
+    line, item = plane.strides
+    return np.lib.stride_tricks.as_strided(plane, shape, (across * item, down * line, item))

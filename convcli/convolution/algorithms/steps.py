@@ -28,7 +28,6 @@ __all__ = [
     "add_into",
     "block_size",
     "block_starts",
-    "column_chunks",
     "l1_norm",
 ]
 
@@ -85,16 +84,6 @@ def block_starts(length: int, block: int) -> Iterator[int]:
     """Yield the starts of blocks; the last block ends with the line and may overlap the one before."""
     yield from range(0, length - block, block)
     yield length - block
-
-
-def column_chunks(plane: Array, width: int) -> Iterator[Array]:
-    """Yield a plane cut into chunks of columns: a stack of the full ones, then the rest."""
-    count, rest = divmod(plane.shape[1], width)
-    line, item = plane.strides
-    if count:
-        yield np.lib.stride_tricks.as_strided(plane, (count, len(plane), width), (width * item, line, item))
-    if rest:
-        yield plane[:, count * width :]
 
 
 def block_size(axis: Axis) -> int:

@@ -107,7 +107,7 @@ def _choose_numpy_strategy(
         if fits_float32:
             line_costs = _cost_of_line(rows, dtype) + _cost_of_line(columns, dtype)
             costs[Strategy.SEPARABLE_MATMUL] = len(pairs) * line_costs
-    if fits_float32 and rows.undilated:
+    if fits_float32:
         costs[Strategy.BANDED_MATMUL] = len(kernels) * _cost_of_bands(rows, columns, dtype)
     if bound is None or bound < EXACT_BY_FOURIER:
         costs[Strategy.FOURIER] = len(kernels) * _cost_of_fourier(rows, columns)
@@ -186,9 +186,7 @@ def _cost_of_line(axis: Axis, dtype: np.dtype[Any]) -> float:
 
 def _cost_of_bands(rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> float:
     itemsize = 8 if dtype == np.float64 else 4
-    used = _pixels_of_block(columns)
-    products = rows.window * used * PRODUCT_COST / 4
-    return itemsize * (products + (used / block_size(columns) + 2) * PASS_COST)
+    return itemsize * (rows.window * _pixels_of_block(columns) * PRODUCT_COST / 4 + 2 * PASS_COST)
 
 
 def _pixels_of_block(axis: Axis) -> int:
