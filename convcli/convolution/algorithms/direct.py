@@ -22,7 +22,31 @@ def shifts(taps: Array, rows: Axis, columns: Axis) -> Algorithm:
     groups = _group_by_magnitude(taps)
 
     def make_steps(strip: Array, target: Array, buffers: BufferPool) -> Steps:
-        return _add_groups(groups, strip, target, rows, columns, buffers)
+        if not groups:
+            return [partial(target.fill, 0)]
+        height, width = target.shape[:2]
+
+        def pixels_read(i: int, j: int) -> Array:
+            """Return the pixel that a tap reads for each output."""
+            top, left = i * rows.dilation, j * columns.dilation
+            bottom, right = top + (height - 1) * rows.stride + 1, left + (width - 1) * columns.stride + 1
+            return strip[top : bottom : rows.stride, left : right : columns.stride]
+
+        steps: Steps = []
+        for number, (value, positions) in enumerate(groups):
+            views = [(pixels_read(i, j), negative) for i, j, negative in positions]
+            tap = target.dtype.type(value)
+            into = buffers.array("products", target.shape, target.dtype) if number else target
+            if number and len(views) == 1:
+                steps.append(partial(np.multiply, views[0][0], tap, out=into))
+                steps.append(add_into(target, into, views[0][1]))
+                continue
+            steps += _sum_into(into, views)
+            if value != 1:
+                steps.append(partial(np.multiply, into, tap, out=into))
+            if number:
+                steps.append(add_into(target, into, False))
+        return steps
 
     return make_steps
 
@@ -38,59 +62,6 @@ def _group_by_magnitude(taps: Array) -> list[tuple[Any, list[tuple[int, int, boo
         ((value, sorted(positions, key=lambda position: position[2])) for value, positions in groups.items()),
         key=lambda group: group[0] != 1,
     )
-
-
-def _add_groups(
-    groups: list[tuple[Any, list[tuple[int, int, bool]]]],
-    strip: Array,
-    target: Array,
-    rows: Axis,
-    columns: Axis,
-    buffers: BufferPool,
-) -> Steps:
-    if not groups:
-        return [partial(target.fill, 0)]
-    height, width = target.shape[:2]
-    lefts = [j * columns.dilation for _, positions in groups for _, j, _ in positions]
-    planes, steps = _split_by_phase(strip, lefts, columns, width, buffers)
-
-    def pixels_read(i: int, j: int) -> Array:
-        """Return the pixel that a tap reads for each output."""
-        top = i * rows.dilation
-        left, phase = divmod(j * columns.dilation, columns.stride)
-        return planes[phase][top : top + (height - 1) * rows.stride + 1 : rows.stride, left : left + width]
-
-    for number, (value, positions) in enumerate(groups):
-        views = [(pixels_read(i, j), negative) for i, j, negative in positions]
-        tap = target.dtype.type(value)
-        into = buffers.array("products", target.shape, target.dtype) if number else target
-        if number and len(views) == 1:
-            steps.append(partial(np.multiply, views[0][0], tap, out=into))
-            steps.append(add_into(target, into, views[0][1]))
-            continue
-        steps += _sum_into(into, views)
-        if value != 1:
-            steps.append(partial(np.multiply, into, tap, out=into))
-        if number:
-            steps.append(add_into(target, into, False))
-    return steps
-
-
-def _split_by_phase(
-    strip: Array, lefts: list[int], columns: Axis, width: int, buffers: BufferPool
-) -> tuple[dict[int, Array], Steps]:
-    """Return the columns grouped by phase of the stride: taps read contiguous columns much faster."""
-    step = columns.stride
-    if step == 1:
-        return {0: strip}, []
-    planes: dict[int, Array] = {}
-    steps: Steps = []
-    for phase in sorted({left % step for left in lefts}):
-        reach = max(left // step for left in lefts if left % step == phase) + width
-        source = strip[:, phase : phase + (reach - 1) * step + 1 : step]
-        planes[phase] = buffers.array(f"phase {phase}", source.shape, strip.dtype)
-        steps.append(partial(np.copyto, planes[phase], source))
-    return planes, steps
 
 
 def _sum_into(target: Array, views: list[tuple[Array, bool]]) -> Steps:

@@ -95,17 +95,18 @@ def choose_strategy(
 def _choose_numpy_strategy(
     kernels: Sequence[Array], rows: Axis, columns: Axis, dtype: np.dtype[Any], bound: int | None
 ) -> Strategy:
-    costs = {Strategy.SHIFTS: sum(_cost_of_shifts(taps, dtype) for taps in kernels)}
+    step = columns.stride  # the caches load the pixels between, too, and columns are summed for all of them
+    costs = {Strategy.SHIFTS: step * sum(_cost_of_shifts(taps, dtype) for taps in kernels)}
     factors = [_factors(taps) for taps in kernels]
     fits_float32 = bound is None or bound < EXACT_IN_FLOAT32
     if min(kernels[0].shape) > 1 and all(factors):
         pairs = [pair for kernel_factors in factors for pair in kernel_factors]
         if len(pairs) == len(kernels):  # terms of a sum would cancel, and infinities would become NaN
-            costs[Strategy.SEPARABLE] = sum(
+            costs[Strategy.SEPARABLE] = step * sum(
                 _cost_of_shifts(column, dtype) + _cost_of_shifts(row, dtype) for column, row in pairs
             )
         if fits_float32:
-            line_costs = _cost_of_line(rows, dtype) + _cost_of_line(columns, dtype)
+            line_costs = step * _cost_of_line(rows, dtype) + _cost_of_line(columns, dtype)
             costs[Strategy.SEPARABLE_MATMUL] = len(pairs) * line_costs
     if fits_float32:
         costs[Strategy.BANDED_MATMUL] = len(kernels) * _cost_of_bands(rows, columns, dtype)
