@@ -77,7 +77,7 @@ def explain_value(
     settings = ConvolutionSettings(**window)
     taps = settings.apply_flip(kernel_array(kernel))
     edge = parse_border(settings.border)
-    axes = checked_axes(pixels, taps, settings)
+    axes = checked_axes(pixels.shape, (taps.shape[0], taps.shape[1]), settings)
     check_position(*axes, at)
     sources, outside = [], []
     for position, axis in zip(at, axes, strict=True):

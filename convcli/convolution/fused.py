@@ -121,7 +121,7 @@ def filter_pixels(
     weighted = None if weights is None else WeightedStrips(planned, weights)
     dtype = planned.plan.dtype if weighted is None else weighted.dtype
     adjustment = Adjustment(scale, bias, planned.bound if dtype.kind == "i" else None, relu)
-    strips = _AdjustedStrips(planned, weighted, adjustment, adjustment.result_dtype(dtype))
+    strips = _AdjustedStrips(planned, weighted, adjustment, np.dtype(adjustment.result_type(dtype.name)))
     if mapping == SignedMapping.RAW:
         values = strips.values()
         statistics = measure(values) if with_statistics else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict
@@ -39,11 +39,11 @@ __all__ = [
     "PlannedConvolution",
     "WindowKeywords",
     "checked_axes",
+    "kernel_norm",
     "largest_result",
-    "largest_sum",
     "plan_convolution",
     "plan_pixels",
-    "result_dtype",
+    "result_type",
 ]
 
 Image: TypeAlias = "NDArray[Any]"
@@ -242,18 +242,16 @@ def plan_pixels(
         matrices = [tuple(row[::-1] for row in reversed(matrix)) for matrix in matrices]
     border = parse_border(settings.border)
     window = len(matrices[0]), len(matrices[0][0])
-    rows, columns = _axes(kind.shape, window, settings)
+    rows, columns = checked_axes(kind.shape, window, settings)
     norms = [sum(abs(tap) for row in matrix for tap in row) for matrix in matrices]
-    bound = _largest(kind.largest, norms, border, max)
-    response_type = _result_type(kind.dtype, bound)
+    bound = largest_result(kind.largest, norms, border)
+    response_type = result_type(kind.dtype, bound)
     if response_type == "float32" and max(norms) > LARGEST_FLOAT32:
         raise KernelError("kernel", "has coefficients beyond float32; use smaller ones or a float64 image")
-    combined_bound, result_type = bound, response_type
-    if combination == Combination.ABSOLUTE_SUM:
-        combined_bound = _largest(kind.largest, norms, border, sum)
-        result_type = _result_type(kind.dtype, combined_bound)
-    elif combination == Combination.MAGNITUDE and response_type != "float64":
-        result_type = "float32"
+    combined_bound = largest_result(kind.largest, norms, border, combination)
+    combined_type = result_type(kind.dtype, combined_bound)
+    if combination == Combination.MAGNITUDE and response_type != "float64":
+        combined_type = "float32"
     shape = (rows.output, columns.output, *kind.shape[2:])
     core_plans = plan_core(kind.dtype, matrices, columns, combined_bound, border.value)
     core_costs = {strategy: core_plan.cost for strategy, core_plan in core_plans.items()}
@@ -272,7 +270,7 @@ def plan_pixels(
         strategy=strategy,
         sum_type=sum_type,
         shape=shape,
-        result_type=result_type,
+        result_type=combined_type,
         strip_rows=strip_rows,
         threads=thread_count(settings.jobs, -(-rows.output // strip_rows), math.prod(shape)),
     )
@@ -285,18 +283,16 @@ def plan_pixels(
     )  # fmt: skip
 
 
-def checked_axes(pixels: Image, taps: Image, settings: ConvolutionSettings) -> tuple[Axis, Axis]:
-    """Return the axes of rows and columns.
+def checked_axes(
+    shape: Sequence[int], window: tuple[int, int], settings: ConvolutionSettings
+) -> tuple[Axis, Axis]:
+    """Return the axes of the rows and the columns of an image, for a kernel of this size.
 
     Raises
     ------
     SizeError
         The filter does not fit, or the padded image is far larger than the image.
     """
-    return _axes(pixels.shape, (taps.shape[0], taps.shape[1]), settings)
-
-
-def _axes(shape: Sequence[int], window: tuple[int, int], settings: ConvolutionSettings) -> tuple[Axis, Axis]:
     rows, columns = window_axes(
         (shape[0], shape[1]),
         window,
@@ -314,58 +310,50 @@ def _axes(shape: Sequence[int], window: tuple[int, int], settings: ConvolutionSe
     return rows.with_bounded_steps(), columns.with_bounded_steps()
 
 
-def largest_result(pixels: Image, kernels: Iterable[Image], border: Border) -> int | None:
-    """Return an upper bound for the absolute value of every sum, partial or complete; None for floats.
-
-    Examples
-    --------
-    >>> largest_result(np.zeros((2, 2), np.uint8), [np.array([[-1, 0, 1]])], parse_border("edge"))
-    510
-    """
-    return _largest(ImageKind.of(pixels).largest, map(_exact_norm, kernels), border, max)
-
-
-def largest_sum(pixels: Image, kernels: Iterable[Image], border: Border) -> int | None:
-    """Return an upper bound for the sum of the absolute results of all kernels; None for floats.
-
-    Examples
-    --------
-    >>> largest_sum(np.zeros((2, 2), np.uint8), [np.array([[-1, 0, 1]])] * 2, parse_border("edge"))
-    1020
-    """
-    return _largest(ImageKind.of(pixels).largest, map(_exact_norm, kernels), border, sum)
-
-
-def _exact_norm(taps: Image) -> int | float:
+def kernel_norm(taps: Image) -> int | float:
+    """Return the sum of |taps|, exact for integers of any size."""
     numbers: list[int | float] = taps.ravel().tolist()
     return sum(map(abs, numbers))
 
 
-def _largest(
+def largest_result(
     largest_pixel: int | None,
     norms: Iterable[int | float],
     border: Border,
-    join: Callable[[Iterable[int]], int],
+    combination: Combination = Combination.SINGLE,
 ) -> int | None:
-    """Return the bound on sums for kernels with these sums of |taps|; `join` is max, or sum of them."""
-    totals = list(norms)
-    if largest_pixel is None or isinstance(border.value, float) or any(isinstance(t, float) for t in totals):
-        return None
-    return join([max(int(total), 1) * max(largest_pixel, abs(border.value), 1) for total in totals])
+    """Return an upper bound for the absolute value of every sum, partial or complete; None for floats.
 
-
-def result_dtype(pixels: Image, bound: int | None) -> np.dtype[Any]:
-    """Return the narrowest dtype that holds the results, see `convolve`.
+    Parameters
+    ----------
+    largest_pixel : int or None
+        See `ImageKind`.
+    norms : iterable of numbers
+        The sum of |taps| of each kernel.
+    border : Border
+    combination : Combination
+        Bounds the sum over all kernels if it adds their results.
 
     Examples
     --------
-    >>> str(result_dtype(np.zeros((2, 2), np.uint8), 510))
+    >>> largest_result(255, [2], parse_border("edge"))
+    510
+    """
+    totals = list(norms)
+    if largest_pixel is None or isinstance(border.value, float) or any(isinstance(t, float) for t in totals):
+        return None
+    bounds = [max(int(total), 1) * max(largest_pixel, abs(border.value), 1) for total in totals]
+    return sum(bounds) if combination == Combination.ABSOLUTE_SUM else max(bounds)
+
+
+def result_type(dtype: str, bound: int | None) -> str:
+    """Return the name of the narrowest dtype that holds the results of an image of a dtype, see `convolve`.
+
+    Examples
+    --------
+    >>> result_type("uint8", 510)
     'int16'
     """
-    return np.dtype(_result_type(pixels.dtype.name, bound))
-
-
-def _result_type(dtype: str, bound: int | None) -> str:
     if bound is None:
         return "float64" if dtype == "float64" else "float32"
     for bits in (16, 32, 64):

@@ -141,20 +141,15 @@ class Adjustment:
             return dtype
         return "int64" if self.bound is not None and self.bound < 1 << 63 else "float64"
 
-    def result_dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
-        """Return the dtype of the result."""
-        return np.dtype(self.result_type(dtype.name))
-
     def apply(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the result, which is `values` itself if nothing changes."""
         adjusted = self._scaled(values)
         return np.maximum(adjusted, 0) if self.relu else adjusted
 
     def _scaled(self, values: NDArray[Any]) -> NDArray[Any]:
-        dtype = self.result_dtype(values.dtype)
         if not self.is_scaled:
             return values
-        if dtype == np.int64:
+        if self.result_type(values.dtype.name) == "int64":
             return values.astype(np.int64) * int(self.scale) + int(self.bias)
         with np.errstate(over="ignore", invalid="ignore"):  # overflow gives infinity, which rendering reports
             return values.astype(np.float64) * self.scale + self.bias

@@ -11,7 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from convcli.convolution.algorithms.strategy import EXACT_IN_FLOAT32
 from convcli.convolution.borders import border_sources, fill_strip, parse_border
 from convcli.convolution.engine import convolve
-from convcli.convolution.planning import ConvolutionSettings, checked_axes, largest_result, result_dtype
+from convcli.convolution.planning import (
+    ConvolutionSettings,
+    ImageKind,
+    checked_axes,
+    kernel_norm,
+    largest_result,
+    result_type,
+)
 from convcli.errors import SizeError
 from convcli.kernels.filter import kernel_array
 from convcli.pictures.arrays import image_array
@@ -80,8 +87,9 @@ def convolve_volume(
     channels = pixels.reshape(*pixels.shape[:2], depth)
     settings = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
     parsed_border = parse_border(border)
-    bound = largest_result(pixels, np.moveaxis(filters, 3, 0), parsed_border)
-    dtype = result_dtype(pixels, bound)
+    norms = map(kernel_norm, np.moveaxis(filters, 3, 0))
+    bound = largest_result(ImageKind.of(pixels).largest, norms, parsed_border)
+    dtype = np.dtype(result_type(pixels.dtype.name, bound))
     sums = _layer_dtype(channels, filters, dtype, bound)
     if sums is None:
         maps = _map_by_map(channels, filters, settings, dtype)
@@ -118,7 +126,7 @@ def _as_layer(channels: Array, filters: Array, settings: ConvolutionSettings, dt
     """Convolve with all filters at once, as a layer on a mini-batch of one image with its border filled."""
     from convcli.layers.convolution_layer import conv_forward
 
-    rows, columns = checked_axes(channels, filters, settings)
+    rows, columns = checked_axes(channels.shape, (filters.shape[0], filters.shape[1]), settings)
     border = parse_border(settings.border)
     padded_size = (axis.before + axis.side + axis.after for axis in (rows, columns))
     padded: Array = np.empty((1, *padded_size, filters.shape[2]), dtype)
@@ -136,7 +144,7 @@ def _map_by_map(
     channels: Array, filters: Array, settings: ConvolutionSettings, dtype: np.dtype[Any]
 ) -> Array:
     """Convolve channel by channel, and sum."""
-    rows, columns = checked_axes(channels, filters, settings)
+    rows, columns = checked_axes(channels.shape, (filters.shape[0], filters.shape[1]), settings)
     maps = np.zeros((rows.output, columns.output, filters.shape[3]), dtype)
     for number in range(filters.shape[3]):
         for channel in range(filters.shape[2]):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from convcli.convolution.borders import parse_border
 from convcli.convolution.fused import filter_pixels
-from convcli.convolution.planning import largest_result, largest_sum, result_dtype
+from convcli.convolution.planning import ImageKind, kernel_norm, largest_result, result_type
 from convcli.convolution.rendering import SignedMapping, adjust
 from convcli.convolution.weighted import AlphaMode, NanMode, sample_weights
 from convcli.errors import KernelError, SizeError, UsageError
@@ -77,7 +77,7 @@ def _estimate(
     selected = rendering.selected(picture)
     filters = np.moveaxis(bank.taps.reshape(*taps, bank.depth, -1), 3, 0)
     empty = np.zeros((1, 1), selected.dtype)
-    dtype = result_dtype(empty, largest_result(empty, filters, parse_border(window.border)))
+    dtype = _result_dtype(empty, filters, window)
     itemsize = 8 if is_weighed else dtype.itemsize
     return Work(
         pixels,
@@ -230,13 +230,21 @@ def _filter_volume(
     return _combine_responses(bank, volumes, window, pixels)
 
 
+def _result_dtype(
+    pixels: Array, filters: Array, window: SlidingWindow, combination: Combination = Combination.SINGLE
+) -> np.dtype[Any]:
+    """Return the dtype of the results of filters, (F, f_h, f_w, depth)."""
+    kind, norms = ImageKind.of(pixels), map(kernel_norm, filters)
+    bound = largest_result(kind.largest, norms, parse_border(window.border), combination)
+    return np.dtype(result_type(kind.dtype, bound))
+
+
 def _combine_responses(bank: Bank, volumes: _Volumes, window: SlidingWindow, pixels: Array) -> Array:
     """Combine the responses of all filters into one map, (H', W'): one response at a time is held."""
     is_norm = bank.combination == Combination.MAGNITUDE
     join = np.maximum if bank.combination == Combination.ABSOLUTE_MAXIMUM else np.add
     filters = np.moveaxis(bank.taps.reshape(*bank.taps.shape[:3], -1), 3, 0)
-    bound_of = largest_sum if bank.combination == Combination.ABSOLUTE_SUM else largest_result
-    dtype = result_dtype(pixels, bound_of(pixels, filters, parse_border(window.border)))
+    dtype = _result_dtype(pixels, filters, window, bank.combination)
     total: Array | None = None
     with np.errstate(over="ignore", invalid="ignore"):  # the image may hold infinity
         for taps in filters:
