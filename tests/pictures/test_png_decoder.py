@@ -105,6 +105,7 @@ def not_plain() -> dict[str, bytes]:
         "transparent color": saved(rgb, transparency=(1, 2, 3)),
         "animation": saved(rgb, save_all=True, append_images=[noise("RGB")]),
         "gamma": with_chunks(content, (b"gAMA", struct.pack(">I", 100000))),
+        "empty sRGB": with_chunks(content, (b"sRGB", b"")),
         "unknown chunk": with_chunks(content, (b"abCd", b"")), "critical chunk": with_chunks(content, (b"ABCD", b"")),
         "two headers": with_chunks(content, (b"IHDR", content[16:29])),
         "chunk between pixels": with_chunks(content, (b"IDAT", b""), (b"tIME", bytes(7)), at=second),

@@ -6,6 +6,7 @@
 #define PACKED_PIXELS 512
 
 #define T int16_t
+#define WRAPPING uint16_t
 #define TAP int32_t
 #define TAP_OF(tap) ((int32_t)(((uint32_t)(int32_t)(tap) & 0xffff) * 0x10001u)) /* twice: 32 bits are broadcast fast */
 #define NAME(name) CLONE(name##_in_h)
@@ -23,6 +24,7 @@
 #include "correlate_end.inc.h"
 
 #define T float
+#define WRAPPING float
 #define TAP float
 #define TAP_OF(tap) ((float)(tap))
 #define NAME(name) CLONE(name##_in_f)
@@ -35,6 +37,7 @@
 #include "correlate_end.inc.h"
 
 #define T double
+#define WRAPPING double
 #define TAP double
 #define TAP_OF(tap) (tap)
 #define NAME(name) CLONE(name##_in_d)

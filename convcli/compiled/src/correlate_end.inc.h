@@ -1,5 +1,6 @@
 /* Undefines what correlate_rows.inc.h needs, for the next working type. */
 #undef T
+#undef WRAPPING
 #undef TAP
 #undef TAP_OF
 #undef NAME

@@ -1,8 +1,9 @@
-/* Correlation of rows in one working type: T (of vectors), TAP (a tap as it is broadcast), NAME(name). */
+/* Correlation of rows in one working type: T, WRAPPING (T without sign, if it is an integer: what lies behind the pixels
+   of a short row is added, too, and may be anything), TAP (a tap as it is broadcast), NAME(name). */
 
 #ifdef __GNUC__
-typedef T NAME(vector) __attribute__((vector_size(VECTOR_BYTES)));
-typedef T NAME(unaligned) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T)), may_alias));
+typedef WRAPPING NAME(vector) __attribute__((vector_size(VECTOR_BYTES)));
+typedef WRAPPING NAME(unaligned) __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(T)), may_alias));
 typedef TAP NAME(broadcast) __attribute__((vector_size(VECTOR_BYTES)));
 #define LANES ((ptrdiff_t)(VECTOR_BYTES / sizeof(T)))
 #define BROADCAST(tap) ((NAME(vector))((tap) - (NAME(broadcast)){0}))

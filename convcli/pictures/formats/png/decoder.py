@@ -37,7 +37,7 @@ PADDING = 8  # bytes that the core wants behind the data
 ROUNDS = 8  # of 128 KiB: a few milliseconds, after which Ctrl-C is noticed
 METERS = 1  # unit of pHYs
 ANYWHERE = {b"IEND", b"tEXt", b"tIME"}  # chunks that may follow the pixels
-IGNORED = {b"sRGB", b"tIME", b"bKGD", b"sBIT", b"hIST"}  # chunks of which nothing is kept or reported
+IGNORED = {b"tIME", b"bKGD", b"sBIT", b"hIST"}  # chunks of which nothing is kept or reported
 USUAL = {  # chunks that are ignored, too, if they have these values
     b"gAMA": struct.pack(">I", 45455),
     b"cHRM": struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000),
@@ -162,6 +162,8 @@ def _says_nothing(kind: bytes, data: bytes) -> bool:
     """Whether nothing of a chunk is kept or reported."""
     if kind == b"tEXt":
         return data.partition(b"\0")[0] in TEXTS
+    if kind == b"sRGB":
+        return bool(data)  # Pillow reads its intent
     return kind in IGNORED or (kind in USUAL and data == USUAL[kind]) or (kind == b"IEND" and not data)
 
 
