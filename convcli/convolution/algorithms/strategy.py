@@ -140,9 +140,8 @@ def strip_height(
         return tile_outputs(rows)
     row_bytes = pixels_of_row * itemsize * (1 if strategy in PER_CHANNEL else channels)
     strip_bytes = min(STRIP_BYTES // results, max(row_bytes * rows.output // MIN_STRIPS, STRIP_BYTES // 8))
-    # High compared to the kernel, so that strips overlap little; matrix products are slow below 32 rows.
-    min_rows = rows.extent * (32 if strategy == Strategy.BANDED_MATMUL else 2)
-    padded_rows = max(strip_bytes // row_bytes, min_rows)
+    # High compared to the kernel, so that strips overlap little.
+    padded_rows = max(strip_bytes // row_bytes, 2 * rows.extent)
     height = max((padded_rows - rows.extent) // rows.stride + 1, 1)
     if strategy == Strategy.SEPARABLE_MATMUL:
         # A partial block takes as long as a full one.
