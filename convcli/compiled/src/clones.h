@@ -25,6 +25,7 @@ struct clone {
 
 #if defined(__GNUC__) && defined(__x86_64__)
 #define HAS_X86_CLONES 1
+#include <immintrin.h>
 extern const struct clone clone_avx512, clone_avx2;
 #endif
 extern const struct clone clone_baseline;

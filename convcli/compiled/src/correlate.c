@@ -10,6 +10,7 @@
 #define MAX_TAPS (1 << 20)
 #define TILE_BYTES (1 << 17) /* of the rows that a block reads: they stay in the cache */
 #define MIN_TILE 128 /* pixels */
+#define MIN_EDGE 64
 #define MAX_BYTES 1e13
 
 #define MAX_BUFFERS (2 + 2 * MAX_KERNELS)
@@ -256,12 +257,15 @@ static bool choose_tile(struct correlation *job)
     ptrdiff_t more = (BLOCK_ROWS - 1) * job->stride_rows;
     job->block_rows = more <= height || more <= 2 * BLOCK_ROWS ? BLOCK_ROWS : 1;
     double lines = (double)(job->block_rows - 1) * (double)job->stride_rows + (double)height;
-    double itemsize = job->working == 'd' ? 8 : job->working == 'f' ? 4 : 2;
+    job->has_byte_lines = job->working == 'h' && job->source_format == 'B' && job->border >= 0 && job->border <= UINT8_MAX;
+    double itemsize = job->working == 'd' ? 8 : job->working == 'f' ? 4 : job->has_byte_lines ? 1 : 2;
     double results = job->combination == SINGLE ? 0 : BLOCK_ROWS * (itemsize + 4);
     double pixels = TILE_BYTES / ((lines * itemsize + results) * (double)job->channels) / (double)job->stride_columns;
     ptrdiff_t least = width / job->stride_columns > MIN_TILE ? width / job->stride_columns : MIN_TILE;
     ptrdiff_t tile = pixels > (double)least ? (ptrdiff_t)pixels / MIN_TILE * MIN_TILE : least;
     job->tile_width = tile < job->width ? tile : job->width;
+    bool is_read_in_place = job->has_byte_lines && job->stride_columns == 1 && job->pixel_distance == job->channels;
+    job->edge_width = is_read_in_place ? (width > MIN_EDGE ? width : MIN_EDGE) : 0;
     double row = (double)job->tile_width * (double)job->stride_columns + (double)width;
     if ((lines + 8 * BLOCK_ROWS) * (row + 1024) * (double)job->channels * 8 > MAX_BYTES) {
         PyErr_NoMemory();

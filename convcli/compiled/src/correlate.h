@@ -50,9 +50,10 @@ struct correlation {
     int kernel_count;
     ptrdiff_t stride_rows, stride_columns, dilation_rows, dilation_columns;
     enum combination combination;
-    bool single_squares, double_magnitude;
+    bool single_squares, double_magnitude, has_byte_lines; /* the last: bytes stay bytes until they are loaded */
     double largest; /* absolute value of a pixel or the border, of integers that are summed in groups */
     ptrdiff_t tile_width, block_rows;
+    ptrdiff_t edge_width; /* of the tiles at the ends of a row, if those between are read in place; otherwise 0 */
     struct rendering rendering;
 };
 

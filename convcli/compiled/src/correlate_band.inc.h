@@ -1,5 +1,6 @@
 /* Correlation of a band: T and NAME(name) as in correlate_rows.inc.h; V and VNAME(name) are the type of values,
-   wider than T if IS_WIDE: then sums of groups of taps, which fit T, are added in V. */
+   wider than T if IS_WIDE: then sums of groups of taps, which fit T, are added in V. LINE and LINE_NAME(name) are the
+   type of the padded pixels, as in correlate_lines.inc.h. */
 
 /* How a kernel is applied: by groups of taps; or down the columns, then across the rows. */
 struct BAND(steps) {
@@ -11,11 +12,12 @@ struct BAND(steps) {
 
 /* Memory of a band: rows of the padded image, and rows of results. */
 struct BAND(buffers) {
-    T *ring, *whole_row, *between[BLOCK_ROWS], *sums[BLOCK_ROWS];
+    LINE *ring, *whole_row;
+    T *between[BLOCK_ROWS], *sums[BLOCK_ROWS];
     V *response[BLOCK_ROWS], *values[BLOCK_ROWS];
     float *single[BLOCK_ROWS];
     double *squares[BLOCK_ROWS];
-    const T **lines;
+    const LINE **lines;
     ptrdiff_t *line_rows; /* the padded row that each line of the ring holds */
 };
 
@@ -83,25 +85,41 @@ static bool BAND(make_steps)(const struct correlation *job, const struct kernel 
     return true;
 }
 
+/* Return the pixels of a row of the padded image, if they lie in the image as the loops read them; otherwise NULL. */
+static const LINE *BAND(line_in_image)(const struct correlation *job, const struct BAND(tile) *tile, ptrdiff_t row)
+{
+    if (job->edge_width == 0 || job->rows[row] < 0 || tile->count * job->channels < LANES)
+        return NULL;
+    for (ptrdiff_t n = 0; n < job->column_run_count; n++) {
+        const struct column_run *run = job->column_runs + n;
+        ptrdiff_t skipped = tile->first - run->position;
+        if (run->source >= 0 && skipped >= 0 && skipped + tile->pixels <= run->length)
+            return (const LINE *)(job->source + job->rows[row] * job->row_distance
+                                  + (run->source + skipped) * job->pixel_distance);
+    }
+    return NULL;
+}
+
 /* Make the rows that a block reads: those that are not in the ring yet. */
 static void BAND(fill_lines)(const struct correlation *job, const struct BAND(tile) *tile, ptrdiff_t first,
                              ptrdiff_t line_count, struct BAND(buffers) *buffers)
 {
     for (ptrdiff_t line = 0; line < line_count; line++) {
         ptrdiff_t row = first + line, slot = row % tile->line_count;
-        T *into = buffers->ring + slot * tile->row_length;
-        buffers->lines[line] = into;
-        if (buffers->line_rows[slot] == row)
+        LINE *into = buffers->ring + slot * tile->row_length;
+        const LINE *in_place = BAND(line_in_image)(job, tile, row);
+        buffers->lines[line] = in_place == NULL ? into : in_place;
+        if (in_place != NULL || buffers->line_rows[slot] == row)
             continue;
         buffers->line_rows[slot] = row;
         ptrdiff_t position = tile->first * job->stride_columns;
         if (job->stride_columns == 1) {
-            NAME(fill_pixels)(job, row, position, tile->pixels, into);
+            LINE_NAME(fill_pixels)(job, row, position, tile->pixels, into);
             continue;
         }
-        NAME(fill_pixels)(job, row, position, tile->pixels, buffers->whole_row);
-        NAME(split_phases)(buffers->whole_row, tile->pixels, job->channels, job->stride_columns, tile->phase_pixels,
-                           into);
+        LINE_NAME(fill_pixels)(job, row, position, tile->pixels, buffers->whole_row);
+        LINE_NAME(split_phases)(buffers->whole_row, tile->pixels, job->channels, job->stride_columns,
+                                tile->phase_pixels, into);
     }
 }
 
@@ -114,15 +132,16 @@ static void BAND(respond)(const struct correlation *job, const struct BAND(tile)
     const struct NAME(plan) *plans = rows == 1 ? steps->lines : steps->blocks;
     T *const *sums_of_rows = direct == NULL ? buffers->sums : direct;
     if (steps->is_separable) {
-        ptrdiff_t length = job->stride_columns * tile->phase_pixels * job->channels;
-        NAME(run_plan)(plans, rows, buffers->lines, buffers->between, length);
+        ptrdiff_t stride = job->stride_columns;
+        ptrdiff_t length = job->channels * (stride > 1 ? stride * tile->phase_pixels : tile->pixels);
+        LINE_NAME(run_plan)(plans, rows, buffers->lines, buffers->between, length);
         for (int row = 0; row < rows; row++) {
             const T *line = buffers->between[row];
             NAME(run_plan)(&steps->across, 1, &line, sums_of_rows + row, count);
         }
     }
     for (ptrdiff_t group = 0; !steps->is_separable && group < steps->group_count; group++) {
-        NAME(run_plan)(plans + group, rows, buffers->lines, sums_of_rows, count);
+        LINE_NAME(run_plan)(plans + group, rows, buffers->lines, sums_of_rows, count);
 #if IS_WIDE
         for (int row = 0; row < rows; row++) {
             V *response = buffers->response[row];
@@ -205,7 +224,7 @@ static char *BAND(allocate)(const struct correlation *job, const struct BAND(til
                             struct BAND(buffers) *buffers)
 {
     ptrdiff_t count = tile->count * job->channels + BLOCK_VECTORS * LANES;
-    ptrdiff_t row = BAND(aligned)(tile->row_length * (ptrdiff_t)sizeof(T));
+    ptrdiff_t row = BAND(aligned)(tile->row_length * (ptrdiff_t)sizeof(T)), item = sizeof(LINE);
     ptrdiff_t values = BAND(aligned)(count * (ptrdiff_t)sizeof(V)), squares = 0;
     ptrdiff_t single = 0, pointers = BAND(aligned)(tile->line_count * (ptrdiff_t)sizeof(void *));
     if (job->combination == MAGNITUDE)
@@ -213,17 +232,17 @@ static char *BAND(allocate)(const struct correlation *job, const struct BAND(til
     ptrdiff_t between = job->kernels[0].taps == NULL ? row : 0, combined = job->combination == SINGLE ? 0 : values;
     ptrdiff_t sums = IS_WIDE ? values : 0, whole = 0;
     if (job->stride_columns > 1)
-        whole = BAND(aligned)(tile->pixels * job->channels * (ptrdiff_t)sizeof(T));
-    ptrdiff_t ring = BAND(aligned)(tile->line_count * tile->row_length * (ptrdiff_t)sizeof(T));
+        whole = BAND(aligned)(tile->pixels * job->channels * item);
+    ptrdiff_t ring = BAND(aligned)(tile->line_count * tile->row_length * item);
     ptrdiff_t rows = BLOCK_ROWS * (between + values + combined + sums + single + squares);
     size_t bytes = (size_t)(ring + whole + 2 * pointers + rows);
     char *memory = malloc(bytes + 64), *rest = memory;
     if (memory == NULL)
         return NULL;
     rest += (64 - (uintptr_t)rest % 64) % 64;
-    buffers->ring = (T *)rest, rest += ring;
-    buffers->whole_row = (T *)rest, rest += whole;
-    buffers->lines = (const T **)rest, rest += pointers;
+    buffers->ring = (LINE *)rest, rest += ring;
+    buffers->whole_row = (LINE *)rest, rest += whole;
+    buffers->lines = (const LINE **)rest, rest += pointers;
     buffers->line_rows = (ptrdiff_t *)rest, rest += pointers;
     CUT_ROWS(between, between)
     CUT_ROWS(response, values)
@@ -275,6 +294,19 @@ static void BAND(compute_tile)(const struct correlation *job, const struct BAND(
     }
 }
 
+/* The width of the tile that starts with a column: the first and last are narrow where those between them can be read in
+   place, as they reach into the padding. */
+static ptrdiff_t BAND(tile_width)(const struct correlation *job, ptrdiff_t first)
+{
+    ptrdiff_t left = job->width - first, edge = job->edge_width;
+    if (edge == 0 || job->width <= 4 * edge)
+        return left < job->tile_width ? left : job->tile_width;
+    if (first == 0 || left <= edge)
+        return left < edge ? left : edge;
+    left -= edge;
+    return left < job->tile_width ? left : job->tile_width;
+}
+
 /* Compute the band; return whether there was enough memory. */
 static bool BAND(correlate)(const struct correlation *job, struct tally *tally)
 {
@@ -287,9 +319,8 @@ static bool BAND(correlate)(const struct correlation *job, struct tally *tally)
     bool is_ready = memory != NULL && offsets != NULL && steps != NULL;
     for (int n = 0; is_ready && n < job->kernel_count; n++)
         is_ready = BAND(make_steps)(job, job->kernels + n, offsets, steps + n);
-    for (ptrdiff_t first = 0; is_ready && first < job->width; first += widest) {
-        ptrdiff_t count = job->width - first < widest ? job->width - first : widest;
-        tile = BAND(tile_at)(job, first, count, widest);
+    for (ptrdiff_t first = 0; is_ready && first < job->width; first += tile.count) {
+        tile = BAND(tile_at)(job, first, BAND(tile_width)(job, first), widest);
         BAND(compute_tile)(job, &tile, steps, &buffers, tally);
     }
     BAND(free_steps)(steps, job->kernel_count);
@@ -302,3 +333,5 @@ static bool BAND(correlate)(const struct correlation *job, struct tally *tally)
 #undef VNAME
 #undef BAND
 #undef IS_WIDE
+#undef LINE
+#undef LINE_NAME
