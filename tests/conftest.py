@@ -92,6 +92,13 @@ def without_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     hide_extra(monkeypatch)
 
 
+@pytest.fixture
+def compiled_engine() -> Iterator[None]:
+    """Let the compiled core compute, whatever CONVCLI_PURE says."""
+    with use_engine(Engine.COMPILED):
+        yield
+
+
 @pytest.fixture(params=[pytest.param(Engine.COMPILED, marks=NEEDS_CORE), Engine.NUMPY])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """Run the test with each engine; `tests.support.engines` has them for tests of one, and for Hypothesis."""

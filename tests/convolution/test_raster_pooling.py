@@ -139,6 +139,7 @@ TRANSPARENT = ["LA.transparent.png", "RGBA.transparent.png"]
 
 
 @NEEDS_CORE
+@pytest.mark.usefixtures("compiled_engine")
 @pytest.mark.parametrize("mode", PoolMode)
 def test_8_bit_pictures_are_pooled_without_numpy(tmp_path: Path, mode: PoolMode) -> None:
     names = [*FILES, *TRANSPARENT]

@@ -15,7 +15,7 @@ from tests.layers.test_layers import naive_conv
 from tests.support.engines import NEEDS_CORE, Engine, instruction_sets, use_engine, use_instruction_set
 from tests.support.sampling import examples
 
-pytestmark = NEEDS_CORE
+pytestmark = [NEEDS_CORE, pytest.mark.usefixtures("compiled_engine")]
 
 Array = NDArray[Any]
 F = np.float32

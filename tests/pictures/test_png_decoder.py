@@ -20,7 +20,7 @@ from convcli.pictures.limits import DEFAULT_LIMITS, Limits
 from convcli.pictures.picture import Picture
 from tests.support.engines import NEEDS_CORE, Engine, use_engine
 
-pytestmark = NEEDS_CORE
+pytestmark = [NEEDS_CORE, pytest.mark.usefixtures("compiled_engine")]
 
 MODES = {"L": (), "LA": (2,), "RGB": (3,), "RGBA": (4,)}
 
