@@ -66,12 +66,21 @@ def png_filtered(
     """
 
 def png_strip(
-    pixels: Buffer, channels: int, alpha: Buffer | None, start: int, stop: int, last: bool, /
+    pixels: Buffer,
+    channels: int,
+    alpha: Buffer | None,
+    start: int,
+    stop: int,
+    types: int,
+    only_runs: bool,
+    last: bool,
+    /,
 ) -> tuple[bytes, int]:
     """Return such rows as a part of a deflate stream, and the Adler-32 checksum of their filtered bytes.
 
-    Filter types are chosen by the entropy of a sample of the bytes, for some rows at once. The only matches
-    are runs of equal bytes. The part ends the stream if it is the `last`, otherwise it ends at a whole byte.
+    If `types` is 0, filter types are chosen by the entropy of a sample of the bytes, for some rows at once.
+    Matches refer to no bytes before the part; with `only_runs`, they are runs of equal bytes. The part ends
+    the stream if it is the `last`, otherwise it ends at a whole byte.
     """
 
 def png_decoder(data: Buffer, pixels: Buffer, channels: int, /) -> object:

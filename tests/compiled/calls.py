@@ -150,9 +150,9 @@ CALLS: Mapping[str, list[Call]] = {
         _call(_picture(4, 6, 3, dtype=np.uint16), 3, _picture(4, 6, dtype=np.uint16), 0, 4, 16),
     ],
     "png_strip": [
-        _call(_picture(5, 7), 1, None, 0, 5, True),
-        _call(_picture(4, 6, 4), 3, None, 1, 3, False),
-        _call(_picture(4, 6, 3, dtype=np.uint16), 3, _picture(4, 6, dtype=np.uint16), 0, 4, True),
+        _call(_picture(5, 7), 1, None, 0, 5, 0, True, True),
+        _call(_picture(4, 6, 4), 3, None, 1, 3, 5, False, False),
+        _call(_picture(4, 6, 3, dtype=np.uint16), 3, _picture(4, 6, dtype=np.uint16), 0, 4, 16, False, True),
     ],
     "png_unfilter": [
         _call(_png_rows(3, 7), np.zeros(7, np.uint8), np.zeros((5, 7), np.uint8), 1, 2, 1, 0, 1),

@@ -71,11 +71,10 @@ def file(image: Array | Raster, **options: Any) -> bytes:
     return b"".join(encode_png(image, **options))
 
 
-def inflated(rows: CoreRows, *cuts: int) -> bytes:
+def inflated(rows: CoreRows, *cuts: int, types: tuple[int, ...] = (), only_runs: bool = True) -> bytes:
     """Return what zlib makes of strips between rows, one after another, each checked by its checksum."""
-    compress = rows.run_compressor([])
     edges = [0, *cuts, rows.height]
-    strips = [compress(start, stop) for start, stop in pairwise(edges)]
+    strips = [rows.compressed(start, stop, types, only_runs=only_runs) for start, stop in pairwise(edges)]
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     parts = [inflater.decompress(strip.data) for strip in strips]
     assert inflater.eof
@@ -134,6 +133,39 @@ def test_every_kind_of_picture_is_read_back(
         assert np.array_equal(np.frombuffer(stream, np.uint8).reshape(height, -1)[here], expected[here])
 
 
+@fixture_is_fine(200)
+@given(image=IMAGES, types=st.just(()) | TYPES, data=st.data())
+def test_matches_are_read_back(image: Array, types: tuple[int, ...], data: st.DataObject) -> None:
+    repeated = np.tile(image, (data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9)), 1)[: image.ndim])
+    rows = CoreRows(repeated, None)
+    cut = data.draw(st.integers(1, len(repeated)))
+    cuts = [cut] if cut < len(repeated) else []
+    stream = inflated(rows, *cuts, types=types, only_runs=False)
+    chosen = stream[:: rows.row_bytes]
+    assert stream == b"".join(rows.filtered(row, row + 1, (chosen[row],)) for row in range(len(repeated)))
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "tiled"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(700, 301, 3), (3, 400_000, 1), (70_000, 1, 4)])
+def test_matches_reach_over_blocks(kind: str, dtype: type, shape: tuple[int, int, int]) -> None:
+    if kind == "tiled":  # comes again at each distance near the size of the window
+        noise = picture("noise", 1, 1 << 15, 1, dtype).ravel()
+        image = np.resize(np.concatenate([np.roll(noise, step)[step % 7 :] for step in range(20)]), shape)
+    else:
+        image = picture(kind, *shape, dtype)
+    rows = CoreRows(image, None)
+    expected = rows.filtered(0, len(image), (0,))
+    assert inflated(rows, types=(0,), only_runs=False) == expected
+    assert inflated(rows, len(image) // 3, types=(0,), only_runs=False) == expected
+
+
+def test_what_comes_again_in_the_window_takes_little() -> None:
+    noise = picture("noise", 1, 30_000, 1, np.uint8)
+    rows = CoreRows(np.repeat(noise, 20, 0), None)
+    assert len(rows.compressed(0, 20, (0,)).data) < 1.3 * noise.size
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_files_do_not_depend_on_the_instruction_set(kind: str, channels: int) -> None:
@@ -141,6 +173,14 @@ def test_files_do_not_depend_on_the_instruction_set(kind: str, channels: int) ->
     here = file(image)
     with use_instruction_set(instruction_sets()[-1]):
         assert here == file(image, jobs=1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_matches_do_not_depend_on_the_instruction_set(kind: str) -> None:
+    rows = CoreRows(picture(kind, 600, 700, 3, np.uint8), None)
+    here = rows.compressed(0, 600)
+    with use_instruction_set(instruction_sets()[-1]):
+        assert here == rows.compressed(0, 600)
 
 
 @pytest.mark.parametrize("kind", ["noise", "gradient", "sparse", "skewed"])
@@ -210,14 +250,17 @@ def test_the_core_refuses_what_is_no_picture() -> None:
     ]  # fmt: skip
     for pixels, channels, more, start, stop in wrong:
         with pytest.raises(ValueError, match=r"."):
-            core.png_strip(pixels, channels, more, start, stop, True)
+            core.png_strip(pixels, channels, more, start, stop, 0, True, True)
         with pytest.raises(ValueError, match=r"."):
             core.png_filtered(pixels, channels, more, start, stop, 31)
+    for types in (-1, 32):
+        with pytest.raises(ValueError, match="no set of filter types"):
+            core.png_strip(image, 3, None, 0, 4, types, False, True)
     for types in (0, -1, 32):
         with pytest.raises(ValueError, match="no set of filter types"):
             core.png_filtered(image, 3, None, 0, 4, types)
     with pytest.raises(TypeError):
-        core.png_strip("no", 3, None, 0, 4, True)  # type: ignore[arg-type]
+        core.png_strip("no", 3, None, 0, 4, 0, True, True)  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         core.entropy("no")  # type: ignore[arg-type]
 

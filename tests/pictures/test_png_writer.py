@@ -6,6 +6,7 @@ import struct
 import subprocess
 import tracemalloc
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -225,7 +226,9 @@ def usual_size(image: Array) -> int:
 def searches(image: Array) -> bool:
     """Return whether the encoder searches for matches in an image, whichever engine runs."""
     compressor = compression.fast_compressor(writer._rows(image, None))
-    return isinstance(compressor, ZlibCompressor) and compressor.strategy != zlib.Z_RLE
+    if isinstance(compressor, ZlibCompressor):
+        return compressor.strategy != zlib.Z_RLE
+    return not (isinstance(compressor, partial) and compressor.keywords.get("only_runs", False))
 
 
 def test_a_drawing_is_not_left_to_runs() -> None:

@@ -137,18 +137,22 @@ static void pack_repeated(struct block_head *head, int length, int count, uint32
         pack(head, length, 0, counts);
 }
 
-void head_make(struct block_head *head, const uint8_t *lengths)
+void head_make(struct block_head *head, const uint8_t *lengths, const uint8_t *distance_lengths)
 {
-    uint8_t all[SYMBOLS + 1];
+    uint8_t all[SYMBOLS + DISTANCES];
     uint32_t counts[LENGTH_SYMBOLS] = {0};
     head->symbols = SYMBOLS;
     while (lengths[head->symbols - 1] == 0)
         head->symbols--; /* the end of the block always has a code */
+    head->distances = DISTANCES;
+    while (head->distances > 1 && distance_lengths[head->distances - 1] == 0)
+        head->distances--;
+    int total = head->symbols + head->distances;
     memcpy(all, lengths, (size_t)head->symbols);
-    all[head->symbols] = 1; /* the distance of runs, which is 1 */
+    memcpy(all + head->symbols, distance_lengths, (size_t)head->distances);
     head->packed = 0;
-    for (int start = 0, end; start <= head->symbols; start = end) {
-        for (end = start + 1; end <= head->symbols && all[end] == all[start]; end++)
+    for (int start = 0, end; start < total; start = end) {
+        for (end = start + 1; end < total && all[end] == all[start]; end++)
             ;
         pack_repeated(head, all[start], end - start, counts);
     }
@@ -165,7 +169,7 @@ void head_make(struct block_head *head, const uint8_t *lengths)
 void head_write(const struct block_head *head, struct bit_writer *writer)
 {
     put_bits(writer, (uint64_t)(head->symbols - 257), 5);
-    put_bits(writer, 0, 5); /* one distance */
+    put_bits(writer, (uint64_t)(head->distances - 1), 5);
     put_bits(writer, (uint64_t)(head->code_lengths - 4), 4);
     for (int i = 0; i < head->code_lengths; i++)
         put_bits(writer, head->code.lengths[ORDER[i]], 3);

@@ -84,11 +84,13 @@ PyObject *core_png_strip(PyObject *module, PyObject *arguments)
     (void)module;
     PyObject *pixels, *alpha, *result = NULL;
     Py_ssize_t channels, start, stop;
-    int last;
+    int types, only_runs, last;
     struct png_rows rows;
     struct deflater deflater;
-    if (!PyArg_ParseTuple(arguments, "OnOnnp", &pixels, &channels, &alpha, &start, &stop, &last))
+    if (!PyArg_ParseTuple(arguments, "OnOnnipp", &pixels, &channels, &alpha, &start, &stop, &types, &only_runs, &last))
         return NULL;
+    if (types < 0 || types >= 1 << PNG_FILTERS)
+        return PyErr_Format(PyExc_ValueError, "no set of filter types: %d", types);
     if (!png_rows_open(&rows, pixels, channels, alpha))
         return NULL;
     Py_ssize_t size = filtered_size(&rows, start, stop);
@@ -96,13 +98,13 @@ PyObject *core_png_strip(PyObject *module, PyObject *arguments)
     size_t capacity = size < DEFLATER_BYTES ? (size_t)size : DEFLATER_BYTES;
     if (size < 0)
         goto close;
-    if (output == NULL || !deflater_init(&deflater, capacity, output)) {
+    if (output == NULL || !deflater_init(&deflater, capacity, only_runs, output)) {
         PyErr_NoMemory();
         goto close;
     }
     size_t written;
     Py_BEGIN_ALLOW_THREADS
-    filter_rows(&rows, start, stop, 0, &deflater, NULL);
+    filter_rows(&rows, start, stop, (unsigned)types, &deflater, NULL);
     written = deflater_end(&deflater, output, last);
     Py_END_ALLOW_THREADS
     result = Py_BuildValue("y#k", (const char *)output, (Py_ssize_t)written, (unsigned long)deflater.checksum);

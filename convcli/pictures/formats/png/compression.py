@@ -9,7 +9,7 @@ __all__ = ["FASTEST", "ZlibCompressor", "best_filter", "fast_compressor", "small
 
 FASTEST = 1
 """The fastest level of zlib that compresses at all."""
-SEARCH_LEVELS = (1, 3)  # the other levels take longer for about the same file size
+SEARCH_LEVEL = 3  # the levels above take longer for about the same file size
 BLOCK_BYTES = 1 << 17  # filtered at once: the block and its temporaries fit in the cache of a core
 WINDOW = 1 << zlib.MAX_WBITS
 SAMPLE_COUNTS = (4, 16)  # the second if the samples of the first are too small when compressed
@@ -75,9 +75,9 @@ def fast_compressor(rows: Rows) -> Compressor:
 def _fast_candidates(rows: Rows, samples: list[tuple[int, int]]) -> Iterator[Compressor]:
     yield rows.run_compressor(samples)
     best = best_filter(rows, samples)
-    for level in SEARCH_LEVELS:
-        for filter_type in dict.fromkeys((NONE, best)):  # matches are longest in unfiltered rows
-            yield ZlibCompressor(rows, (filter_type,), zlib.Z_DEFAULT_STRATEGY, level)
+    yield from rows.match_compressors(best)
+    for filter_type in dict.fromkeys((NONE, best)):  # matches are longest in unfiltered rows
+        yield ZlibCompressor(rows, (filter_type,), zlib.Z_DEFAULT_STRATEGY, SEARCH_LEVEL)
 
 
 def best_filter(rows: Rows, samples: list[tuple[int, int]]) -> int:

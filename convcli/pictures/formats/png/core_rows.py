@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from convcli.late_numpy import np
-from convcli.pictures.formats.png.rows import Compressor, Strip
+from convcli.pictures.formats.png.rows import NONE, Compressor, Strip
 from convcli.pictures.raster import Raster
 
 if TYPE_CHECKING:
@@ -53,14 +54,26 @@ class CoreRows:
 
     def run_compressor(self, samples: list[tuple[int, int]]) -> Compressor:  # noqa: ARG002 -- numpy needs them
         """Return a compressor that chooses filter types as it goes, by the entropy of a part of the rows."""
-        return self._compress_runs
+        return partial(self.compressed, only_runs=True)
 
-    def _compress_runs(self, start: int, stop: int) -> Strip:
+    def match_compressors(self, best: int) -> list[Compressor]:  # noqa: ARG002 -- numpy needs it
+        """Return one that leaves rows as they are, and one that chooses filter types as it goes."""
+        return [partial(self.compressed, types=(NONE,)), self.compressed]
+
+    def compressed(
+        self, start: int, stop: int, types: tuple[int, ...] = (), *, only_runs: bool = False
+    ) -> Strip:
+        """Compress rows by themselves, by matches or only runs.
+
+        Without filter types, they are chosen by the entropy of a part of the rows.
+        """
         from convcli.compiled import core  # late: it may not be installed
 
         pixels, alpha, first = self._readable(start, stop)
-        is_last = stop == self.height
-        data, checksum = core.png_strip(pixels, self._colors, alpha, start - first, stop - first, is_last)
+        choice = sum(1 << filter_type for filter_type in types)
+        data, checksum = core.png_strip(
+            pixels, self._colors, alpha, start - first, stop - first, choice, only_runs, stop == self.height
+        )
         return Strip(data, checksum, (stop - start) * self.row_bytes)
 
     def _readable(self, start: int, stop: int) -> tuple[Any, Any, int]:

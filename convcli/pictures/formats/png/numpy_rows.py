@@ -81,6 +81,11 @@ class NumpyRows:
         """Return a compressor that uses one filter type for all rows."""
         return ZlibCompressor(self, (best_filter(self, samples),), zlib.Z_RLE, FASTEST)
 
+    def match_compressors(self, best: int) -> list[Compressor]:
+        """Return zlib at its fastest level, without filters and with the best one."""
+        types = dict.fromkeys((NONE, best))
+        return [ZlibCompressor(self, (chosen,), zlib.Z_DEFAULT_STRATEGY, FASTEST) for chosen in types]
+
 
 def _filter(padded: NDArray[np.uint8], pixel_bytes: int, filter_type: int, result: NDArray[np.uint8]) -> None:
     """Fill `result` with the filtered rows of a frame."""

@@ -52,3 +52,6 @@ class Rows(Protocol):
 
     def run_compressor(self, samples: list[tuple[int, int]]) -> Compressor:
         """Return a fast compressor, which finds only runs of equal bytes."""
+
+    def match_compressors(self, best: int) -> list[Compressor]:
+        """Return fast compressors that search for matches; the filter type `best` has the lowest entropy."""
