@@ -53,8 +53,8 @@ def iterm2_picture(canvas: Canvas, cells: tuple[int, int]) -> str:
 
     Examples
     --------
-    >>> iterm2_picture(np.zeros((1, 1, 4), np.uint8), (1, 1))[:31]
-    '\\x1b]1337;File=inline=1;size=91;wi'
+    >>> iterm2_picture(np.zeros((1, 1, 4), np.uint8), (1, 1))[:26]
+    '\\x1b]1337;File=inline=1;size='
     """
     data = _png(canvas)
     geometry = f"width={cells[1]};height={cells[0]};preserveAspectRatio=0"

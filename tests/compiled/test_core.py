@@ -83,6 +83,16 @@ def test_extremes_are_those_of_numpy(core: Any, instruction_set: str, dtype: Any
             assert core.extremes(view) == (view.min(), view.max()), instruction_set
 
 
+def test_a_native_order_may_be_stated(core: Any) -> None:
+    image = np.arange(6, dtype=np.uint16).reshape(2, 3)
+    swapped = image.dtype.newbyteorder()
+    stated = image.view(swapped.newbyteorder("S"))  # numpy exports it with its byte order
+    assert stated.data.format in ("<H", ">H")
+    assert core.extremes(stated) == (0, 5)
+    with pytest.raises(ValueError, match="has a dtype that is not supported here"):
+        core.extremes(image.view(swapped))
+
+
 # Arguments that do not fit --------------------------------------------------------------------------------
 
 

@@ -522,6 +522,7 @@ def test_whatever_an_encoder_raises_is_one_line(
         named = "a.png: " if isinstance(error, MemoryError) else f"{old}: "
         with monkeypatch.context() as patched:
             patched.setattr(Image.Image, "save", raising(error))
+            patched.setitem(Image.SAVE, "JPEG", raising(error))  # called without `save`
             problems.append(wrong_for_error(convcli, (*APPLY, "-o", str(old), "--force"), named, error))
         assert (old.read_bytes(), len(list(in_folder.iterdir()))) == (b"precious", 2)
     assert not any(problems), "\n".join(filter(None, problems))

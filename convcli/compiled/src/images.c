@@ -6,7 +6,7 @@ static char format_by_size(const char *format, Py_ssize_t itemsize)
 {
     if (format == NULL)
         return 'B';
-    if (*format == '@' || *format == '=')
+    if (*format == '@' || *format == '=' || *format == (PY_BIG_ENDIAN ? '>' : '<'))
         format++;
     if (format[0] == '\0' || format[1] != '\0')
         return '\0';
