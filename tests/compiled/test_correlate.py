@@ -96,8 +96,10 @@ def test_floats_do_not_depend_on_the_instruction_set(
     here = convolve(image, taps[0] / 3, **options)
     with use_instruction_set("baseline"):
         assert np.array_equal(here, convolve(image, taps[0] / 3, **options))
-    whole = convolve(image, taps[0] / 3, padding=18, dilation=dilation)
-    assert np.array_equal(here, whole[:: stride[0], :: stride[1]])
+    # Strided and dense kernels add in another order than separable ones.
+    whole = convolve(image, taps[0] / 3, padding=18, dilation=dilation)[:: stride[0], :: stride[1]]
+    bound = np.finfo(here.dtype).eps * np.abs(taps[0]).sum() * float(np.abs(image).max())
+    np.testing.assert_allclose(here, whole, rtol=0, atol=(taps[0].size + 8) * bound)
 
 
 @given(image=images([np.uint8, np.uint16, np.float32, np.float64]), taps=kernels(count=3),

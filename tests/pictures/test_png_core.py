@@ -283,3 +283,16 @@ def test_strips_may_be_single_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "STRIP_BYTES", 1)
     with Image.open(io.BytesIO(file(image, jobs=2))) as read:
         assert np.array_equal(np.asarray(read), image)
+
+
+@pytest.mark.parametrize("top", range(30, 60, 6))
+def test_runs_of_a_byte_that_is_otherwise_only_in_matches(top: int) -> None:
+    """In the last block no zero is a literal by itself, so that it has no code to be written by."""
+    from convcli.compiled import core  # late: these tests run only where it is installed
+
+    cat = np.asarray(Image.open("sample_images/chelsea.png").convert("RGBA"))[100 : 267 - top, 100:285]
+    canvas = np.zeros((172, 297, 4), np.uint8)
+    canvas[top : top + len(cat), 7 : 7 + cat.shape[1]] = cat
+    part, checksum = core.png_strip(canvas.data, 4, None, 0, 172, 0, False, True)
+    filtered = zlib.decompress(part, -zlib.MAX_WBITS)
+    assert (len(filtered), zlib.adler32(filtered)) == (172 * (1 + 4 * 297), checksum)

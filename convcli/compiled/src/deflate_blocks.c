@@ -128,12 +128,12 @@ static void put_literals(struct bit_writer *writer, const uint8_t *bytes, size_t
     *writer = local;
 }
 
-/* Whether bytes take at most so many bits as literals. */
+/* Whether bytes have codes as literals, which take at most so many bits. */
 static bool are_short(const uint8_t *bytes, size_t count, const struct huffman *code, unsigned most)
 {
     unsigned bits = 0;
     for (size_t i = 0; i < count && bits <= most; i++)
-        bits += code->lengths[bytes[i]];
+        bits += code->lengths[bytes[i]] == 0 ? most + 1 : code->lengths[bytes[i]];
     return bits <= most;
 }
 
