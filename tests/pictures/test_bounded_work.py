@@ -467,7 +467,7 @@ print(max(estimates), peak)
         ("CMYK", "x.tif", {"compression": "tiff_lzw"}),
     ],
 )
-def test_estimates_are_upper_bounds_within_one_and_a_half_of_the_peak(
+def test_estimates_are_upper_bounds_within_two_and_a_half_of_the_peak(
     mode: str, name: str, options: dict[str, Any], tmp_path: Path
 ) -> None:
     for folder, size in (("large", (2500, 2000)), ("small", (16, 16))):
@@ -477,7 +477,8 @@ def test_estimates_are_upper_bounds_within_one_and_a_half_of_the_peak(
     ran = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, check=True)
     estimate, peak = map(int, ran.stdout.split())
     buffers = 4_000_000  # which do not grow with the picture
-    assert peak - buffers <= estimate <= 1.5 * peak + buffers
+    # Estimates count an array beside Pillow's image; most pictures are decoded without that copy.
+    assert peak - buffers <= estimate <= 2.5 * peak + buffers
 
 
 def test_a_decoded_picture_is_not_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:

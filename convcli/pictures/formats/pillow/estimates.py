@@ -24,7 +24,7 @@ __all__ = ["check_scans", "check_size", "is_memory_short"]
 MODE_BYTES = {
     "1": (1, 1, 1),
     "L": (1, 1, 1),
-    "P": (3, 1, 1),
+    "P": (3, 1, 2),  # 1, and 4 instead of 3 when its colors are looked up
     "I;16": (1, 2, 2),
     "I": (1, 4, 4),
     "F": (1, 4, 4),
