@@ -27,8 +27,8 @@ def select_raster(picture: Picture, channels: Channels) -> Raster | None:
     Examples
     --------
     >>> colors = Raster.packed(bytes([1, 2, 3, 4, 5, 6]), 1, 2, 3)
-    >>> select_raster(Picture(colors), Channels.G).array().tolist()
-    [[2, 5]]
+    >>> select_raster(Picture(colors), Channels.SUM) is None
+    True
     """
     raster = picture.raster
     if raster is None or not is_compiled():
