@@ -21,7 +21,7 @@ from convcli.convolution.weighted import SampleWeights, as_axes
 from convcli.errors import parse_choice
 from convcli.late_numpy import np
 from convcli.parallel import WorkQueue, parallel_for, thread_count
-from convcli.pictures.arrays import fill_array, image_array
+from convcli.pictures.arrays import fill_array, image_array, is_core_readable
 from convcli.pictures.raster import Raster
 from convcli.sizes.axes import pooling_axes
 from convcli.sizes.per_axis import Padding, Pair
@@ -147,12 +147,10 @@ def _pool_in_strips(
 
 
 def _readable(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Return an image as the core reads it: the channels of a pixel are contiguous, pixels in order."""
-    row, pixel, *channel = pixels.strides
-    item = pixels.itemsize
-    size = item * prod(pixels.shape[2:])
-    is_near = size <= pixel <= 4 * size and pixel % item == row % item == 0 and channel in ([], [item])
-    return pixels if is_near and pixels.flags.aligned else np.ascontiguousarray(pixels)
+    """Return an image as the core pools it: also with its pixels in order, and near each other."""
+    size = pixels.itemsize * prod(pixels.shape[2:])
+    is_near = size <= pixels.strides[1] <= 4 * size
+    return pixels if is_near and is_core_readable(pixels) else np.ascontiguousarray(pixels)
 
 
 def pool_raster(

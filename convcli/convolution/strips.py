@@ -47,31 +47,31 @@ def for_each_strip(
         result into an array.
     """
     plan = planned.plan
-    if planned.core is not None:
-        core = CoreStrips(planned)
-
-        def compute_strips(starts: WorkQueue) -> None:
-            with BufferPool.borrow() as buffers:
-                for start in starts:
-                    strip = slice(start, min(start + plan.strip_rows, plan.shape[0]))
-                    process(strip, buffers, partial(core.compute, start))
-
-        parallel_for(range(0, plan.shape[0], plan.strip_rows), compute_strips, plan.threads)
-        return
-    algorithms = [
-        make_algorithm(plan.strategy, taps, planned.rows, planned.columns, plan.sum_dtype)
-        for taps in planned.kernels
-    ]
-    rows, columns = (border_sources(axis, planned.border.kind) for axis in (planned.rows, planned.columns))
+    worker_for = _numpy_workers(planned) if planned.core is None else _core_workers(planned)
 
     def run_worker(starts: WorkQueue) -> None:
         with BufferPool.borrow() as buffers, np.errstate(over="ignore", invalid="ignore"):  # inf - inf
-            worker = _StripWorker(planned, algorithms, (rows, columns), buffers, starts)
+            worker = worker_for(buffers, starts)
             for start in starts:
                 strip = slice(start, min(start + plan.strip_rows, plan.shape[0]))
                 process(strip, buffers, partial(worker.compute, start))
 
     parallel_for(range(0, plan.shape[0], plan.strip_rows), run_worker, plan.threads)
+
+
+def _core_workers(planned: PlannedConvolution) -> Callable[[BufferPool, WorkQueue], CoreStrips]:
+    strips = CoreStrips(planned)
+    return lambda _buffers, _starts: strips
+
+
+def _numpy_workers(planned: PlannedConvolution) -> Callable[[BufferPool, WorkQueue], _StripWorker]:
+    plan = planned.plan
+    algorithms = [
+        make_algorithm(plan.strategy, taps, planned.rows, planned.columns, plan.sum_dtype)
+        for taps in planned.kernels
+    ]
+    rows, columns = (border_sources(axis, planned.border.kind) for axis in (planned.rows, planned.columns))
+    return lambda buffers, starts: _StripWorker(planned, algorithms, (rows, columns), buffers, starts)
 
 
 @dataclass(eq=False)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["PIXEL_DTYPES", "check_unmasked", "fill_array", "image_array", "turn_upright"]
+__all__ = ["PIXEL_DTYPES", "check_unmasked", "fill_array", "image_array", "is_core_readable", "turn_upright"]
 
 PIXEL_DTYPES = ("uint8", "uint16")  # of pixels; arrays of all others hold numbers
 
@@ -124,6 +124,23 @@ def image_array(value: ArrayLike) -> NDArray[Any]:
     if image.dtype.kind not in "iu" and image.dtype not in (np.float32, np.float64):
         raise ImageError(f"array of {image.dtype}", "an image holds integers, float32 or float64")
     return image
+
+
+def is_core_readable(image: NDArray[Any]) -> bool:
+    """Whether the compiled core reads an image (H, W) or (H, W, C) as it lies, without a copy.
+
+    It wants the channels of a pixel beside each other, numbers in the byte order of this machine, and each at
+    an address that is a multiple of its size.
+
+    Examples
+    --------
+    >>> image = np.zeros((4, 6, 3), np.uint8)
+    >>> is_core_readable(image[::-1, ::2, :2]), is_core_readable(image[..., ::2])
+    (True, False)
+    """
+    is_packed = image.ndim == 2 or image.shape[2] == 1 or image.strides[2] == image.itemsize
+    is_aligned = image.flags.aligned and not any(stride % image.itemsize for stride in image.strides)
+    return is_packed and is_aligned and image.dtype.isnative
 
 
 def turn_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:

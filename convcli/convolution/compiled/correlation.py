@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.convolution.borders import border_positions
 from convcli.convolution.planning import PlannedConvolution
+from convcli.pictures.arrays import is_core_readable
 
 if TYPE_CHECKING:
     from convcli.kernels.filter import Matrix
@@ -55,9 +56,9 @@ class CoreStrips:
     def __init__(self, planned: PlannedConvolution, channels: int | None = None) -> None:
         assert planned.core is not None
         self._planned = planned
-        self._source: Any = (
-            planned.pixels if isinstance(planned.pixels, memoryview) else _readable(planned.pixels)
-        )
+        pixels: Any = planned.pixels
+        is_readable = isinstance(pixels, memoryview) or is_core_readable(pixels)
+        self._source = pixels if is_readable else pixels.copy(order="C")
         self._channels = channels or (*planned.kind.shape, 1)[2]
         self._rows = memoryview(border_positions(planned.rows, planned.border.kind))
         self._columns = border_positions(planned.columns, planned.border.kind)
@@ -103,10 +104,3 @@ class CoreStrips:
 def _matrix_buffer(matrix: Matrix) -> memoryview[float]:
     flat = memoryview(array("d", [tap for row in matrix for tap in row])).cast("B")
     return flat.cast("d", (len(matrix), len(matrix[0])))
-
-
-def _readable(pixels: Any) -> Any:
-    """Return the array, or a copy if the core cannot read it: channels lie apart, or are not aligned."""
-    is_apart = pixels.ndim == 3 and pixels.shape[2] > 1 and pixels.strides[2] != pixels.itemsize
-    is_crooked = not pixels.flags.aligned or any(stride % pixels.itemsize for stride in pixels.strides)
-    return pixels.copy(order="C") if is_apart or is_crooked else pixels

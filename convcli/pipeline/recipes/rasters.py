@@ -27,7 +27,8 @@ def select_raster(picture: Picture, channels: Channels) -> Raster | None:
     Examples
     --------
     >>> colors = Raster.packed(bytes([1, 2, 3, 4, 5, 6]), 1, 2, 3)
-    >>> select_raster(Picture(colors), Channels.SUM) is None
+    >>> green = select_raster(Picture(colors), Channels.G)
+    >>> green is None if not is_compiled() else green.samples.tolist() == [[2, 5]]
     True
     """
     raster = picture.raster

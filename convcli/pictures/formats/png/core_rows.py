@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from convcli.late_numpy import np
+from convcli.pictures.arrays import is_core_readable
 from convcli.pictures.formats.png.rows import NONE, Compressor, Strip
 from convcli.pictures.raster import Raster
 
@@ -87,11 +88,7 @@ class CoreRows:
 
 
 def _is_readable(samples: memoryview | NDArray[Any]) -> bool:
-    """Whether the core reads samples as they lie; it wants the channels of a pixel beside each other."""
-    if isinstance(samples, memoryview):
-        return True
-    is_packed = samples.ndim == 2 or samples.shape[2] == 1 or samples.strides[2] == samples.itemsize
-    return is_packed and samples.dtype.isnative and samples.flags.aligned
+    return isinstance(samples, memoryview) or is_core_readable(samples)
 
 
 def _native(samples: NDArray[Any]) -> NDArray[Any]:
