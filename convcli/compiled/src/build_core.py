@@ -3,6 +3,7 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from setuptools import Extension
@@ -14,6 +15,13 @@ CONSEQUENCE = "convcli works without it, through numpy, but slower; install a C 
 
 class BuildCore(build_ext):
     """The command build_ext, on all CPU cores, and with a message that says what a missing core means."""
+
+    def finalize_options(self) -> None:
+        """Every file that stands beside this one is in the source distribution."""
+        super().finalize_options()
+        for ext in self.extensions or ():
+            folder = Path(ext.sources[0]).parent
+            ext.depends = [str(path) for pattern in ("*.py", "*.h") for path in sorted(folder.glob(pattern))]
 
     def build_extension(self, ext: Extension) -> None:
         """Compile the core, or explain why it is left out."""
