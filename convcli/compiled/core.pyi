@@ -16,8 +16,8 @@ def instruction_set() -> str:
 def use_instruction_set(name: str, /) -> None:
     """Select one of `instruction_sets`, for tests. Raises ValueError for any other."""
 
-def extremes(image: Buffer, channels: int = ..., /) -> tuple[int, int]:
-    """Return the smallest and the largest value of a uint8 or uint16 image that is not empty.
+def measure(image: Buffer, channels: int = ..., /) -> tuple[int, int, int]:
+    """Return the smallest and the largest value of a uint8 or uint16 image that is not empty, and the sum.
 
     Only the first `channels` of each pixel count (default: all).
     """

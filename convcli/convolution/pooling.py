@@ -205,16 +205,8 @@ def measure_raster(raster: Raster) -> Statistics:
     """
     from convcli.compiled import core  # late: it may not be installed
 
-    height, width, *samples = raster.samples.shape or ()
-    means = memoryview(bytearray(8 * prod(samples))).cast("d", (1, 1, *(samples or (1,))))
-    source = raster.samples
-    whole = (height, 1, 0), (width, 1, 0)
-    core.pool(source, means, mode=PoolMode.AVG, rows=whole[0], columns=whole[1])
-    channels = 1 if raster.channels is None else raster.channels
-    lowest, highest = core.extremes(source, channels)
-    # Sums are whole, and less than 2**51: the rounding of a mean, one part in 2**53, does not hide them.
-    totals = [round(mean * height * width) for mean in means.cast("B").cast("d")[:channels]]
-    return Statistics(lowest, highest, sum(totals) / (height * width * channels))
+    lowest, highest, total = core.measure(raster.samples, raster.channels or 1)
+    return Statistics(lowest, highest, total / prod(raster.shape))
 
 
 def _pool_compiled(

@@ -104,7 +104,7 @@ CALLS: Mapping[str, list[Call]] = {
         _correlation(_picture(8, 9, dtype=float), np.zeros((8, 9)), "d", _LINES, _LINES),
         _correlation(_picture(8, 9), None, "f", _TAPS, rendering=("range", 1.0, 0.0, False, True, 0.0, 1.0)),
     ],
-    "extremes": [_call(_picture(5, 7)), _call(_picture(4, 6, 3, dtype=np.uint16))],
+    "measure": [_call(_picture(5, 7)), _call(_picture(4, 6, 3, dtype=np.uint16))],
     "pool": [
         _pooling(_picture(6, 8, 3), np.zeros((3, 4, 3), np.uint8), "max", (2, 2, 0), (2, 2, 0)),
         _pooling(_picture(9, 8, dtype=np.uint16), np.zeros((4, 5), np.uint16), "avg", (5, 2, 1), (3, 2, 1)),

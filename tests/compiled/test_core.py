@@ -70,17 +70,17 @@ def test_other_instruction_sets_are_refused(core: Any, name: object) -> None:
         core.use_instruction_set(name)
 
 
-# Extremes -------------------------------------------------------------------------------------------------
+# Statistics -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (2, 64), (7, 129), (4, 31, 3), (1, 200, 4), (300, 2, 1)])
-def test_extremes_are_those_of_numpy(core: Any, instruction_set: str, dtype: Any, shape: Any) -> None:
+def test_statistics_are_those_of_numpy(core: Any, instruction_set: str, dtype: Any, shape: Any) -> None:
     random = np.random.default_rng(sum(shape))
     for low, high in ((0, 256), (7, 8), (100, 140)):
         image = random.integers(low, high, shape).astype(dtype) * (257 if dtype == np.uint16 else 1)
         for view in (image, image[::-1], image[:, ::-1], image[::2, ::-3], np.swapaxes(image, 0, 1)):
-            assert core.extremes(view) == (view.min(), view.max()), instruction_set
+            assert core.measure(view) == (view.min(), view.max(), view.sum()), instruction_set
 
 
 def test_a_native_order_may_be_stated(core: Any) -> None:
@@ -88,9 +88,9 @@ def test_a_native_order_may_be_stated(core: Any) -> None:
     swapped = image.dtype.newbyteorder()
     stated = image.view(swapped.newbyteorder("S"))  # numpy exports it with its byte order
     assert stated.data.format in ("<H", ">H")
-    assert core.extremes(stated) == (0, 5)
+    assert core.measure(stated) == (0, 5, 15)
     with pytest.raises(ValueError, match="has a dtype that is not supported here"):
-        core.extremes(image.view(swapped))
+        core.measure(image.view(swapped))
 
 
 # Arguments that do not fit --------------------------------------------------------------------------------
@@ -109,9 +109,9 @@ def test_the_reason_is_reported(core: Any) -> None:
         (misaligned, "image must be aligned"),
     ):
         with pytest.raises(ValueError, match=f"^{reason}$"):
-            core.extremes(given)
+            core.measure(given)
     with pytest.raises(TypeError):
-        core.extremes([[1, 2], [3, 4]])
+        core.measure([[1, 2], [3, 4]])
 
 
 def hostile_values(good: Any) -> list[Any]:

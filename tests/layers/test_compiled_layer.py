@@ -244,3 +244,20 @@ def test_another_instruction_set_is_refused() -> None:
 
     with pytest.raises(ValueError, match="no instruction set"):
         core.use_instruction_set("avx1024")
+
+
+@pytest.mark.parametrize(
+    ("side", "window", "groups", "made"), [(300, (5, 3), 1, 2), (300, (5, 3), 3, 6), (110, (3, 3), 1, 16)]
+)
+def test_large_inputs_are_copied_in_parts(
+    side: int, window: tuple[int, int], groups: int, made: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(5)
+    taken = 3 if made < 16 else 64  # several times what is copied at once: dense, depthwise, Winograd's
+    a = rng.normal(size=(2, 2 * side, side, taken)).astype(F)
+    w = rng.normal(size=(*window, taken // groups, made)).astype(F)
+    how: Any = {"padding": (window[0] // 2, window[1] // 2), "groups": groups}
+    in_pieces = conv_forward(a, w, **how)
+    for limit in ("PIECE_BYTES", "PIECE_MACS"):
+        monkeypatch.setattr(convolution_layer, limit, 1 << 40)
+    np.testing.assert_array_equal(conv_forward(a, w, **how), in_pieces)

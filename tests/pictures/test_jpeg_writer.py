@@ -45,14 +45,14 @@ def decoded(content: bytes) -> Any:
 @pytest.mark.parametrize("channels", [(), (3,)])
 def test_the_pixels_are_those_of_pillow(shape: tuple[int, int], channels: tuple[int, ...]) -> None:
     pixels = noise((*shape, *channels))
-    content, expected = b"".join(encode_jpeg(Raster.of(pixels), OPTIONS)), by_pillow(pixels)
+    content, expected = b"".join(encode_jpeg(Raster.of(pixels), quality=92)), by_pillow(pixels)
     assert np.array_equal(decoded(content), decoded(expected))
     assert len(content) < 1.001 * len(expected)
 
 
 def test_small_files_are_those_of_pillow() -> None:
     pixels = noise((500, 700, 3))
-    assert b"".join(encode_jpeg(Raster.of(pixels), OPTIONS)) == by_pillow(pixels)
+    assert b"".join(encode_jpeg(Raster.of(pixels), quality=92)) == by_pillow(pixels)
 
 
 def test_padded_pixels_give_the_same_file() -> None:
@@ -60,7 +60,7 @@ def test_padded_pixels_give_the_same_file() -> None:
     raster: Any = new_raster("RGB", (1000, 2500))
     raster.array()[:] = pixels
     files = {
-        b"".join(encode_jpeg(of, OPTIONS, jobs=jobs))
+        b"".join(encode_jpeg(of, quality=92, jobs=jobs))
         for of in (raster, Raster.of(pixels))
         for jobs in (1, 2, 5)
     }
@@ -69,7 +69,7 @@ def test_padded_pixels_give_the_same_file() -> None:
 
 def test_bands_are_joined_by_restart_markers_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jpeg_writer, "BAND_PIXELS", 800)
-    content = b"".join(encode_jpeg(Raster.of(noise((90, 100))), OPTIONS))
+    content = b"".join(encode_jpeg(Raster.of(noise((90, 100))), quality=92))
     scan = content[content.index(b"\xff\xda") :]
     markers = [scan[at + 1] for at in range(1, len(scan) - 1) if scan[at] == 0xFF and scan[at + 1]]
     assert markers == [*range(0xD0, 0xD8), 0xD0, 0xD1, 0xD2, 0xD9]
@@ -80,7 +80,7 @@ def test_bands_are_joined_by_restart_markers_in_turn(monkeypatch: pytest.MonkeyP
 def test_profile_and_resolution_are_written_once() -> None:
     pixels = noise((2500, 1000, 3))
     profile = bytes(range(256)) * 300  # in several segments
-    content = b"".join(encode_jpeg(Raster.of(pixels), OPTIONS | {"icc_profile": profile, "dpi": (300, 150)}))
+    content = b"".join(encode_jpeg(Raster.of(pixels), quality=92, icc_profile=profile, dpi=(300, 150)))
     assert content.count(b"ICC_PROFILE") == 2
     with Image.open(io.BytesIO(content)) as image:
         assert image.info["icc_profile"] == profile
@@ -104,4 +104,4 @@ def test_incomplete_files_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(jpeg_writer, "_open_memory", Full)
     with pytest.raises(OSError, match="not all bytes could be written"):
-        encode_jpeg(Raster.empty(8, 8), OPTIONS)
+        encode_jpeg(Raster.empty(8, 8), quality=92)

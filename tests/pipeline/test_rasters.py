@@ -94,4 +94,4 @@ def test_the_core_refuses_channels_that_are_not_there(channels: int) -> None:
     from convcli.compiled import core
 
     with pytest.raises(ValueError, match="channels must be 1 to 3"):
-        core.extremes(np.zeros((2, 2, 3), np.uint8).data, channels)
+        core.measure(np.zeros((2, 2, 3), np.uint8).data, channels)

@@ -1,5 +1,5 @@
 /* All loops, for the instruction set that the including file has selected. */
-#include "extremes.inc.h"
+#include "measure.inc.h"
 #include "pool.inc.h"
 #include "pool_halves.inc.h"
 #include "png_loops.inc.h"
@@ -8,8 +8,8 @@
 
 const struct clone CLONE(clone) = {
     .name = CLONE_NAME,
-    .extremes_u8 = CLONE(extremes_u8),
-    .extremes_u16 = CLONE(extremes_u16),
+    .measure_u8 = CLONE(measure_u8),
+    .measure_u16 = CLONE(measure_u16),
     .pool = &CLONE(pool_loops),
     .png = &CLONE(png_loops),
     .layer = &CLONE(layer_loops),

@@ -7,6 +7,7 @@
 #define CONVCLI_CLONES_H
 
 #include "correlate.h"
+#include "measure.h"
 #include "png_loops.h"
 #include "pool.h"
 #include <stdbool.h>
@@ -15,8 +16,8 @@
 
 struct clone {
     const char *name;
-    void (*extremes_u8)(const uint8_t *values, ptrdiff_t count, int *lowest, int *highest);
-    void (*extremes_u16)(const uint16_t *values, ptrdiff_t count, int *lowest, int *highest);
+    void (*measure_u8)(const uint8_t *values, ptrdiff_t count, struct measure *measure);
+    void (*measure_u16)(const uint16_t *values, ptrdiff_t count, struct measure *measure);
     const struct pool_loops *pool;
     const struct png_loops *png;
     const struct layer_loops *layer;

@@ -28,12 +28,6 @@ struct arguments {
     Py_ssize_t padded_rows, padded_columns;
 };
 
-static bool refuse(const char *why)
-{
-    PyErr_SetString(PyExc_ValueError, why);
-    return false;
-}
-
 static void release(struct arguments *given)
 {
     if (given->has_source)
@@ -57,9 +51,9 @@ static void *copy_buffer(struct arguments *given, PyObject *object, const char *
     const char *code = buffer.format == NULL ? "B" : buffer.format;
     bool fits = code[0] == format || (format == 'q' && code[0] == 'l' && buffer.itemsize == 8);
     if (buffer.ndim != axes || !fits || code[1] != '\0' || buffer.itemsize != 8)
-        PyErr_Format(PyExc_ValueError, "%s must have %d axes and the format %c", name, axes, (int)format);
+        refuse("%s must have %d axes and the format %c", name, axes, (int)format);
     else if (buffer.len == 0 || buffer.len / 8 > most)
-        PyErr_Format(PyExc_ValueError, "%s is empty or too large", name);
+        refuse("%s is empty or too large", name);
     else if ((copy = malloc((size_t)buffer.len)) == NULL)
         PyErr_NoMemory();
     else {
@@ -78,7 +72,7 @@ static int64_t *copy_map(struct arguments *given, PyObject *object, const char *
     int64_t *map = copy_buffer(given, object, name, 'q', 1, PTRDIFF_MAX / 16, length);
     for (Py_ssize_t n = 0; map != NULL && n < *length; n++)
         if (map[n] < -1 || map[n] >= side) {
-            PyErr_Format(PyExc_ValueError, "%s: %lld is outside of the image", name, (long long)map[n]);
+            refuse("%s: %lld is outside of the image", name, (long long)map[n]);
             free(map);
             return NULL;
         }

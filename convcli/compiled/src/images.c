@@ -22,11 +22,38 @@ static char format_by_size(const char *format, Py_ssize_t itemsize)
     }
 }
 
-static bool fail(struct image *image, const char *name, const char *why)
+bool refuse(const char *why, ...)
 {
-    PyBuffer_Release(&image->buffer);
-    PyErr_Format(PyExc_ValueError, "%s %s", name, why);
+    va_list values;
+    va_start(values, why);
+    PyErr_FormatV(PyExc_ValueError, why, values);
+    va_end(values);
     return false;
+}
+
+/* Describe an acquired buffer, or refuse it. */
+static bool describe(struct image *image, const char *name, const char *formats)
+{
+    const Py_buffer *buffer = &image->buffer;
+    if (buffer->ndim != 2 && buffer->ndim != 3)
+        return refuse("%s must have two or three axes", name);
+    image->itemsize = buffer->itemsize;
+    image->format = format_by_size(buffer->format, buffer->itemsize);
+    if (image->format == '\0' || strchr(formats, image->format) == NULL)
+        return refuse("%s has a dtype that is not supported here", name);
+    image->height = buffer->shape[0];
+    image->width = buffer->shape[1];
+    image->channels = buffer->ndim == 3 ? buffer->shape[2] : 1;
+    image->row_distance = buffer->strides[0];
+    image->pixel_distance = buffer->strides[1];
+    if (image->height < 1 || image->width < 1 || image->channels < 1)
+        return refuse("%s is empty", name);
+    if (image->channels > 1 && buffer->strides[2] != image->itemsize)
+        return refuse("%s must have contiguous channels", name);
+    if (image->row_distance % image->itemsize || image->pixel_distance % image->itemsize
+        || (uintptr_t)buffer->buf % (uintptr_t)image->itemsize)
+        return refuse("%s must be aligned", name);
+    return true;
 }
 
 bool image_acquire(struct image *image, PyObject *object, const char *name, const char *formats, bool writable)
@@ -34,27 +61,10 @@ bool image_acquire(struct image *image, PyObject *object, const char *name, cons
     int flags = PyBUF_STRIDES | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0);
     if (PyObject_GetBuffer(object, &image->buffer, flags) < 0)
         return false;
-    const Py_buffer *buffer = &image->buffer;
-    if (buffer->ndim != 2 && buffer->ndim != 3)
-        return fail(image, name, "must have two or three axes");
-    image->itemsize = buffer->itemsize;
-    image->format = format_by_size(buffer->format, buffer->itemsize);
-    if (image->format == '\0' || strchr(formats, image->format) == NULL)
-        return fail(image, name, "has a dtype that is not supported here");
-    image->height = buffer->shape[0];
-    image->width = buffer->shape[1];
-    image->channels = buffer->ndim == 3 ? buffer->shape[2] : 1;
-    image->row_distance = buffer->strides[0];
-    image->pixel_distance = buffer->strides[1];
-    if (image->height < 1 || image->width < 1 || image->channels < 1)
-        return fail(image, name, "is empty");
-    if (image->channels > 1 && buffer->strides[2] != image->itemsize)
-        return fail(image, name, "must have contiguous channels");
-    if (image->row_distance % image->itemsize || image->pixel_distance % image->itemsize)
-        return fail(image, name, "must be aligned");
-    if ((uintptr_t)buffer->buf % (uintptr_t)image->itemsize)
-        return fail(image, name, "must be aligned");
-    return true;
+    bool fits = describe(image, name, formats);
+    if (!fits)
+        PyBuffer_Release(&image->buffer);
+    return fits;
 }
 
 void image_release(struct image *image)

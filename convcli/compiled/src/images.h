@@ -16,6 +16,9 @@ struct image {
     Py_ssize_t row_distance, pixel_distance;
 };
 
+/* Set a ValueError, formatted as PyErr_Format does, and return false. */
+bool refuse(const char *why, ...);
+
 /* Fill an image from an object; on failure set an exception and return false. `formats` are those accepted. */
 bool image_acquire(struct image *image, PyObject *object, const char *name, const char *formats, bool writable);
 void image_release(struct image *image);

@@ -8,34 +8,30 @@
 /* Lengths and distances are below this, so that no product of two of them, nor a sum of a few, overflows. */
 #define MAX_LENGTH ((Py_ssize_t)1 << 30)
 
+#define MAX_COPY_BYTES ((size_t)1 << 21) /* unless a row of windows reads more */
+
 struct layer_buffers {
     Py_buffer input, weights, target;
 };
-
-static bool fail(const char *name, const char *why)
-{
-    PyErr_Format(PyExc_ValueError, "%s %s", name, why);
-    return false;
-}
 
 /* Check an acquired buffer of real numbers; `format` is 'f' or 'd'. */
 static bool check_buffer(const Py_buffer *buffer, const char *name, char format, int axes)
 {
     if (buffer->ndim != axes)
-        return fail(name, "has the wrong number of axes");
+        return refuse("%s has the wrong number of axes", name);
     if (buffer->format == NULL || buffer->format[0] != format || buffer->format[1] != '\0'
         || buffer->itemsize != (format == 'f' ? (Py_ssize_t)sizeof(float) : (Py_ssize_t)sizeof(double)))
-        return fail(name, "must be float32 or float64, as the input");
+        return refuse("%s must be float32 or float64, as the input", name);
     if ((uintptr_t)buffer->buf % (uintptr_t)buffer->itemsize)
-        return fail(name, "must be aligned");
+        return refuse("%s must be aligned", name);
     for (int axis = 0; axis < axes; axis++) {
         if (buffer->shape[axis] < 1 || buffer->shape[axis] >= MAX_LENGTH)
-            return fail(name, "is empty or too large");
+            return refuse("%s is empty or too large", name);
         if (buffer->strides[axis] % buffer->itemsize)
-            return fail(name, "must be aligned");
+            return refuse("%s must be aligned", name);
     }
     if (buffer->shape[axes - 1] > 1 && buffer->strides[axes - 1] != buffer->itemsize)
-        return fail(name, "must have contiguous channels");
+        return refuse("%s must have contiguous channels", name);
     return true;
 }
 
@@ -59,14 +55,14 @@ static bool check_layer(const struct layer_buffers *buffers, const struct layer 
                                    layer->stride_across, layer->dilation_down, layer->dilation_across};
     for (size_t i = 0; i < sizeof positive / sizeof *positive; i++)
         if (positive[i] < 1 || positive[i] >= MAX_LENGTH)
-            return fail("layer", "has a window, stride or dilation out of range");
+            return refuse("layer has a window, stride or dilation out of range");
     if (layer->top <= -MAX_LENGTH || layer->top >= MAX_LENGTH || layer->left <= -MAX_LENGTH
         || layer->left >= MAX_LENGTH)
-        return fail("layer", "starts out of range");
+        return refuse("layer starts out of range");
     if (layer->input.images != layer->target.images)
-        return fail("target", "has another number of images");
+        return refuse("target has another number of images");
     if (buffers_overlap(&buffers->target, &buffers->input) || buffers_overlap(&buffers->target, &buffers->weights))
-        return fail("target", "overlaps what is read");
+        return refuse("target overlaps what is read");
     return true;
 }
 
@@ -85,7 +81,7 @@ static bool check_weights(const struct layer_buffers *buffers, const struct laye
                && length == (algorithm == WINOGRAD ? 36 * (channels + 1) : taps * channels + 1);
     if (algorithm == WINOGRAD)
         fits = fits && weights->itemsize == sizeof(float) && channels >= block;
-    return fits || fail("weights", "do not fit the layer");
+    return fits || refuse("weights do not fit the layer");
 }
 
 static bool acquire(struct layer_buffers *buffers, PyObject *input, PyObject *weights, PyObject *target)
@@ -102,14 +98,33 @@ static bool acquire(struct layer_buffers *buffers, PyObject *input, PyObject *we
     return false;
 }
 
-static bool run(struct layer *layer, bool is_double, enum layer_algorithm algorithm)
+static void run_part(struct layer *part, bool is_double, enum layer_algorithm algorithm, char *memory, size_t tiles)
 {
     const struct layer_loops *loops = active_clone->layer;
+    if (layer_needs_copy(part, algorithm))
+        layer_read_copy(part, is_double ? sizeof(double) : sizeof(float), algorithm, memory + tiles);
+    if (algorithm == WINOGRAD)
+        loops->winograd(part, (float *)memory);
+    else
+        (algorithm == DEPTHWISE ? loops->depthwise : loops->products)[is_double](part);
+}
+
+/* Compute the layer, in parts if what it reads must be copied and is large. */
+static bool run(const struct layer *layer, bool is_double, enum layer_algorithm algorithm)
+{
     Py_ssize_t itemsize = is_double ? sizeof(double) : sizeof(float);
-    struct layer_array copy;
+    Py_ssize_t images = layer->target.images, rows = layer->target.height;
+    struct layer part = *layer;
     struct scratch scratch;
-    size_t copied, tiles = 0;
-    bool has_memory = layer_plan_copy(layer, itemsize, algorithm, &copy, &copied);
+    size_t copied = 0, tiles = 0;
+    bool has_memory = true;
+    if (layer_needs_copy(layer, algorithm)
+        && (!layer_copy_bytes(layer, itemsize, algorithm, &copied) || copied > MAX_COPY_BYTES)) {
+        images = 1;
+        rows = layer_rows_at_once(layer, itemsize, algorithm, MAX_COPY_BYTES);
+        part = layer_part(layer, itemsize, 0, images, 0, rows);
+        has_memory = layer_copy_bytes(&part, itemsize, algorithm, &copied);
+    }
     if (algorithm == WINOGRAD)
         tiles = 36 * LAYER_TILES * ((size_t)(layer->input.channels * itemsize) + LAYER_BLOCK_BYTES);
     has_memory = has_memory && copied <= SIZE_MAX - tiles && scratch_take(&scratch, tiles + copied);
@@ -118,14 +133,11 @@ static bool run(struct layer *layer, bool is_double, enum layer_algorithm algori
         return false;
     }
     Py_BEGIN_ALLOW_THREADS
-    if (copied > 0) {
-        copy.values = scratch.memory + tiles;
-        layer_read_copy(layer, itemsize, &copy);
-    }
-    if (algorithm == WINOGRAD)
-        loops->winograd(layer, (float *)scratch.memory);
-    else
-        (algorithm == DEPTHWISE ? loops->depthwise : loops->products)[is_double](layer);
+    for (Py_ssize_t image = 0; image < layer->target.images; image += images)
+        for (Py_ssize_t row = 0; row < layer->target.height; row += rows) {
+            part = layer_part(layer, itemsize, image, images, row, rows);
+            run_part(&part, is_double, algorithm, scratch.memory, tiles);
+        }
     Py_END_ALLOW_THREADS
     scratch_return(&scratch);
     return true;

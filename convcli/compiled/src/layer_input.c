@@ -17,41 +17,60 @@ static bool multiply(ptrdiff_t *product, ptrdiff_t factor)
     return true;
 }
 
-bool layer_plan_copy(const struct layer *layer, ptrdiff_t itemsize, enum layer_algorithm algorithm,
-                     struct layer_array *copy, size_t *bytes)
+/* The copy that the loops need, without values: of what the windows read, and each channel as often as it is read. */
+static struct layer_array planned_copy(const struct layer *layer, enum layer_algorithm algorithm)
 {
     const struct layer_array *input = &layer->input, *target = &layer->target;
-    ptrdiff_t repeats = algorithm == DEPTHWISE ? target->channels / input->channels : 1;
     ptrdiff_t whole = algorithm == WINOGRAD ? 4 : 1; /* tiles are whole */
     ptrdiff_t rows = (target->height + whole - 1) / whole * whole;
     ptrdiff_t columns = (target->width + whole - 1) / whole * whole;
-    ptrdiff_t height = extent(rows, layer->stride_down, layer->window_height, layer->dilation_down);
-    ptrdiff_t width = extent(columns, layer->stride_across, layer->window_width, layer->dilation_across);
-    bool is_inside = layer->top >= 0 && layer->left >= 0 && layer->top + height <= input->height
-                     && layer->left + width <= input->width;
-    *bytes = 0;
-    if (repeats == 1 && (algorithm == DEPTHWISE || is_inside))
-        return true;
-    ptrdiff_t row = input->channels * repeats, image, size;
-    if (!multiply(&row, width))
-        return false;
-    image = row;
-    if (!multiply(&image, height))
-        return false;
-    size = image;
-    if (!multiply(&size, input->images) || !multiply(&size, itemsize))
-        return false;
-    *bytes = (size_t)size;
-    *copy = (struct layer_array){
+    return (struct layer_array){
         .images = input->images,
-        .height = height,
-        .width = width,
-        .channels = input->channels * repeats,
-        .image_distance = image,
-        .row_distance = row,
-        .pixel_distance = input->channels * repeats,
+        .height = extent(rows, layer->stride_down, layer->window_height, layer->dilation_down),
+        .width = extent(columns, layer->stride_across, layer->window_width, layer->dilation_across),
+        .channels = algorithm == DEPTHWISE ? target->channels : input->channels,
     };
-    return true;
+}
+
+bool layer_needs_copy(const struct layer *layer, enum layer_algorithm algorithm)
+{
+    const struct layer_array *input = &layer->input, copy = planned_copy(layer, algorithm);
+    if (algorithm == DEPTHWISE)
+        return copy.channels > input->channels;
+    return layer->top < 0 || layer->left < 0 || layer->top + copy.height > input->height
+           || layer->left + copy.width > input->width;
+}
+
+bool layer_copy_bytes(const struct layer *layer, ptrdiff_t itemsize, enum layer_algorithm algorithm, size_t *bytes)
+{
+    const struct layer_array copy = planned_copy(layer, algorithm);
+    ptrdiff_t size = copy.channels * itemsize;
+    bool fits = multiply(&size, copy.width) && multiply(&size, copy.height) && multiply(&size, copy.images);
+    *bytes = (size_t)size;
+    return fits;
+}
+
+ptrdiff_t layer_rows_at_once(const struct layer *layer, ptrdiff_t itemsize, enum layer_algorithm algorithm, size_t most)
+{
+    const struct layer_array copy = planned_copy(layer, algorithm);
+    ptrdiff_t row = copy.channels * itemsize, window = extent(1, 1, layer->window_height, layer->dilation_down);
+    ptrdiff_t rows = multiply(&row, copy.width) ? (ptrdiff_t)most / row : 0;
+    rows = (rows - window) / layer->stride_down / 4 * 4; /* whole tiles */
+    return rows < 4 ? 4 : rows;
+}
+
+struct layer layer_part(const struct layer *layer, ptrdiff_t itemsize, ptrdiff_t image, ptrdiff_t images, ptrdiff_t row,
+                        ptrdiff_t rows)
+{
+    struct layer part = *layer;
+    ptrdiff_t read = image * layer->input.image_distance;
+    ptrdiff_t written = image * layer->target.image_distance + row * layer->target.row_distance;
+    part.input.values = (char *)layer->input.values + read * itemsize;
+    part.target.values = (char *)layer->target.values + written * itemsize;
+    part.input.images = part.target.images = images;
+    part.target.height = rows < layer->target.height - row ? rows : layer->target.height - row;
+    part.top += row * layer->stride_down;
+    return part;
 }
 
 static void copy_repeated(const char *values, ptrdiff_t count, ptrdiff_t itemsize, ptrdiff_t repeats, char *target)
@@ -78,21 +97,25 @@ static void copy_row(const struct layer_array *image, ptrdiff_t itemsize, ptrdif
             copy_repeated(row + (left + column) * distance, image->channels, itemsize, repeats, target + column * pixel);
 }
 
-void layer_read_copy(struct layer *layer, ptrdiff_t itemsize, const struct layer_array *copy)
+void layer_read_copy(struct layer *layer, ptrdiff_t itemsize, enum layer_algorithm algorithm, char *memory)
 {
     const struct layer_array *input = &layer->input;
-    char *target = copy->values;
-    for (ptrdiff_t image = 0; image < copy->images; image++)
-        for (ptrdiff_t row = layer->top; row < layer->top + copy->height; row++) {
+    struct layer_array copy = planned_copy(layer, algorithm);
+    copy.values = memory;
+    copy.pixel_distance = copy.channels;
+    copy.row_distance = copy.width * copy.pixel_distance;
+    copy.image_distance = copy.height * copy.row_distance;
+    for (ptrdiff_t image = 0; image < copy.images; image++)
+        for (ptrdiff_t row = layer->top; row < layer->top + copy.height; row++) {
             const char *values = input->values;
             if (row < 0 || row >= input->height)
-                memset(target, 0, (size_t)(copy->row_distance * itemsize));
+                memset(memory, 0, (size_t)(copy.row_distance * itemsize));
             else
-                copy_row(input, itemsize, copy->channels / input->channels,
+                copy_row(input, itemsize, copy.channels / input->channels,
                          values + (image * input->image_distance + row * input->row_distance) * itemsize, layer->left,
-                         copy->width, target);
-            target += copy->row_distance * itemsize;
+                         copy.width, memory);
+            memory += copy.row_distance * itemsize;
         }
-    layer->input = *copy;
+    layer->input = copy;
     layer->top = layer->left = 0;
 }

@@ -4,7 +4,7 @@
 
 #include "images.h"
 
-PyObject *core_extremes(PyObject *module, PyObject *arguments);
+PyObject *core_measure(PyObject *module, PyObject *arguments);
 PyObject *core_correlate(PyObject *module, PyObject *positional, PyObject *keywords);
 PyObject *core_pool(PyObject *module, PyObject *arguments, PyObject *names);
 PyObject *core_entropy(PyObject *module, PyObject *bytes);

@@ -57,7 +57,7 @@ static PyMethodDef methods[] = {
     {"instruction_sets", core_instruction_sets, METH_NOARGS, NULL},
     {"instruction_set", core_instruction_set, METH_NOARGS, NULL},
     {"use_instruction_set", core_use_instruction_set, METH_O, NULL},
-    {"extremes", core_extremes, METH_VARARGS, NULL},
+    {"measure", core_measure, METH_VARARGS, NULL},
     {"correlate", (PyCFunction)(void (*)(void))core_correlate, METH_VARARGS | METH_KEYWORDS, NULL},
     {"pool", (PyCFunction)(void (*)(void))core_pool, METH_VARARGS | METH_KEYWORDS, NULL},
     {"entropy", core_entropy, METH_O, NULL},

@@ -10,32 +10,18 @@ enum { GROUP_BYTES = 1 << 16 };            /* filtered by the same rule */
 enum { SAMPLED_ROWS = 8, SAMPLED_PART = 8, MIN_SPAN = 1024, MAX_SPAN = 1 << 14 };
 enum { ALL_FILTERS = (1 << PNG_FILTERS) - 1 };
 
-static bool fail(struct png_rows *rows, const char *why)
+/* Check what `png_rows_open` has acquired, and allocate the memory. */
+static bool prepare(struct png_rows *rows, Py_ssize_t channels)
 {
-    png_rows_close(rows);
-    PyErr_SetString(PyExc_ValueError, why);
-    return false;
-}
-
-bool png_rows_open(struct png_rows *rows, PyObject *pixels, Py_ssize_t channels, PyObject *alpha)
-{
-    *rows = (struct png_rows){.loaded = -1};
-    if (!image_acquire(&rows->pixels, pixels, "pixels", "BH", false))
-        return false;
-    if (alpha != Py_None && !image_acquire(&rows->alpha, alpha, "alpha", "BH", false)) {
-        image_release(&rows->pixels);
-        return false;
-    }
-    rows->has_alpha = alpha != Py_None;
     const struct image *image = &rows->pixels;
     if (channels < 1 || channels > image->channels || channels + rows->has_alpha > PNG_MAX_CHANNELS)
-        return fail(rows, "a PNG has 1 to 4 channels, and no more than there are");
+        return refuse("a PNG has 1 to 4 channels, and no more than there are");
     if (rows->has_alpha
         && (rows->alpha.height != image->height || rows->alpha.width != image->width || rows->alpha.channels != 1
             || rows->alpha.itemsize != image->itemsize))
-        return fail(rows, "alpha must have the size and the dtype of the pixels, and one channel");
+        return refuse("alpha must have the size and the dtype of the pixels, and one channel");
     if (image->height > INT32_MAX || image->width > INT32_MAX / (4 * PNG_MAX_CHANNELS))
-        return fail(rows, "pixels are too many for a PNG");
+        return refuse("pixels are too many for a PNG");
     rows->pixels.channels = channels;
     rows->pixel_bytes = (channels + rows->has_alpha) * image->itemsize;
     rows->row_bytes = image->width * rows->pixel_bytes;
@@ -43,12 +29,21 @@ bool png_rows_open(struct png_rows *rows, PyObject *pixels, Py_ssize_t channels,
     rows->group = rows->row_bytes < GROUP_BYTES ? GROUP_BYTES / (rows->row_bytes + 1) : 1;
     rows->group = rows->group < 1 ? 1 : rows->group < image->height ? rows->group : image->height;
     rows->memory = calloc((size_t)rows->group + 1, (size_t)rows->pitch);
-    if (rows->memory == NULL) {
-        png_rows_close(rows);
+    if (rows->memory == NULL)
         PyErr_NoMemory();
+    return rows->memory != NULL;
+}
+
+bool png_rows_open(struct png_rows *rows, PyObject *pixels, Py_ssize_t channels, PyObject *alpha)
+{
+    *rows = (struct png_rows){.loaded = -1};
+    if (!image_acquire(&rows->pixels, pixels, "pixels", "BH", false))
         return false;
-    }
-    return true;
+    rows->has_alpha = alpha != Py_None && image_acquire(&rows->alpha, alpha, "alpha", "BH", false);
+    bool is_open = rows->has_alpha == (alpha != Py_None) && prepare(rows, channels);
+    if (!is_open)
+        png_rows_close(rows);
+    return is_open;
 }
 
 void png_rows_close(struct png_rows *rows)
@@ -63,8 +58,7 @@ bool png_rows_check(const struct png_rows *rows, Py_ssize_t start, Py_ssize_t st
 {
     if (0 <= start && start < stop && stop <= rows->pixels.height)
         return true;
-    PyErr_SetString(PyExc_ValueError, "rows are not in the picture");
-    return false;
+    return refuse("rows are not in the picture");
 }
 
 static void copy_sample(const char *from, uint8_t *to, Py_ssize_t itemsize)

@@ -102,7 +102,8 @@ class _LateDecoder:
         return self._decoder.decode(stream, name, limits, frame)
 
 
-DECODERS: tuple[Decoder, ...] = (png, _LateDecoder("pillow"), _LateDecoder("deep"))
+_PILLOW = _LateDecoder("pillow")
+DECODERS: tuple[Decoder, ...] = (png, _PILLOW, _LateDecoder("deep"))
 """Every decoder, the preferred ones first."""
 
 _started: dict[str, BackgroundTask[Decoded | None]] = {}
@@ -180,9 +181,9 @@ def start_decoding(path: str) -> None:
 
 def _decode_file(path: str) -> Decoded | None:
     with Path(path).open("rb") as stream:
-        return _decode(DECODERS[:2], stream, path, DEFAULT_LIMITS, None)  # the last may need numpy
+        return _decode((png, _PILLOW), stream, path, DEFAULT_LIMITS, None)  # the others may need numpy
 
 
 def _decode_jpeg(path: str) -> Decoded | None:
     """Decode from memory: after each read from a file, another thread may run for some milliseconds."""
-    return DECODERS[1].decode(io.BytesIO(Path(path).read_bytes()), path, DEFAULT_LIMITS, None)
+    return _PILLOW.decode(io.BytesIO(Path(path).read_bytes()), path, DEFAULT_LIMITS, None)

@@ -110,7 +110,7 @@ def _encode_with_pillow(
         from convcli.pictures.formats.jpeg_writer import encode_jpeg  # late: for its format
 
         with _encoder_errors(file_format, name):
-            return encode_jpeg(picture.raster or Raster.of(picture.pixels), options, jobs=jobs)
+            return encode_jpeg(picture.raster or Raster.of(picture.pixels), **options, jobs=jobs)
     return [save_with_pillow(_pages_for_pillow(picture), file_format, name, options)]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import IO, Any
 
 from PIL import Image, JpegImagePlugin
@@ -30,7 +30,12 @@ END = b"\xff\xd9"
 
 
 def encode_jpeg(
-    raster: Raster, options: Mapping[str, Any], *, jobs: int | None = None
+    raster: Raster,
+    *,
+    quality: int,
+    icc_profile: bytes = b"",
+    dpi: tuple[float, float] = (0, 0),
+    jobs: int | None = None,
 ) -> Sequence[bytes | memoryview]:
     """Return a JPEG file as a list of parts, to be written one after another.
 
@@ -40,8 +45,8 @@ def encode_jpeg(
     ----------
     raster : Raster (H, W) or (H, W, 3)
         8-bit pixels.
-    options : mapping
-        The arguments of Pillow's `save`, without subsampling of the colors.
+    quality, icc_profile, dpi
+        As for Pillow's `save`. Colors are not subsampled, and all bands use the same standard Huffman codes.
     jobs : int, optional
         Maximum number of threads (default: one per available CPU core).
 
@@ -52,34 +57,33 @@ def encode_jpeg(
 
     Examples
     --------
-    >>> b"".join(encode_jpeg(Raster.empty(2, 3), {"quality": 92, "subsampling": 0}))[:4].hex()
+    >>> b"".join(encode_jpeg(Raster.empty(2, 3), quality=92))[:4].hex()
     'ffd8ffe0'
     """
     height, width = raster.shape[:2]
     rows = max(1, BAND_PIXELS // width // BLOCK) * BLOCK
     tops = range(0, height, rows)
+    options = {"quality": quality, "subsampling": 0, "dpi": dpi}
     if len(tops) == 1:
-        return [_encode(raster, options)]
+        return [_encode(raster, options | {"icc_profile": icc_profile})]
     bands = [b""] * len(tops)
     blocks = rows // BLOCK * math.ceil(width / BLOCK)
-    others = {name: value for name, value in options.items() if name != "icc_profile"}
 
     def encode_bands(queue: WorkQueue) -> None:
         for number in queue:
             top = tops[number]
             band = raster._replace(samples=raster.samples[top : top + rows])
-            bands[number] = _encode(
-                band, {**(others if number else options), "restart_marker_blocks": blocks}
-            )
+            profile = b"" if number else icc_profile
+            bands[number] = _encode(band, options | {"icc_profile": profile, "restart_marker_blocks": blocks})
 
     parallel_for(range(len(bands)), encode_bands, thread_count(jobs, len(bands)))
     return _join(bands, height)
 
 
-def _encode(raster: Raster, options: Mapping[str, Any]) -> bytes:
+def _encode(raster: Raster, options: dict[str, Any]) -> bytes:
     """Return a JPEG file. Pillow releases the interpreter's lock while it writes to a real file."""
     image = image_of(raster)
-    image.encoderinfo = dict(options)
+    image.encoderinfo = options
     image.encoderconfig = ()
     with _open_memory() as stream:
         Image.SAVE[JpegImagePlugin.JpegImageFile.format](image, stream, "")

@@ -102,7 +102,7 @@ class FormatProperties(NamedTuple):
         Memory that encoding pixels takes, encoding numbers of one channel or several maps, and encoding
         numbers of several channels.
     save_options : mapping, optional
-        The arguments of Pillow's `save`, if Pillow writes it.
+        The arguments of Pillow's `save`, or of `encode_jpeg`, if these write it.
     extra : bool
         Whether only the extra ``convcli[deep]`` writes it.
     """
@@ -139,7 +139,7 @@ OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
         max_resolution=65535,
         max_side=65500,
         encoder=EncoderMemory(byte=1.8),
-        save_options={"format": "JPEG", "quality": 92, "subsampling": 0},
+        save_options={"quality": 92},
     ),
     OutputFormat.TIFF: FormatProperties(
         extensions=("tiff", "tif"),

@@ -105,17 +105,17 @@ def pixel_range(pixels: NDArray[Any] | Raster, rows: int | None = None) -> tuple
         return int(array.min()), int(array.max())
     from convcli.compiled import core  # late: it may not be installed
 
-    channels = 1 if pixels.channels is None else pixels.channels
+    channels = pixels.channels or 1
     if step == 1:
-        return core.extremes(pixels.samples, channels)
+        return core.measure(pixels.samples, channels)[:2]
     samples = _flat(pixels)
     height, *row_shape = pixels.samples.shape or ()
     size = prod(row_shape)
-    ranges = [
-        core.extremes(_as_image(samples[row * size : (row + 1) * size], row_shape), channels)
+    measured = [
+        core.measure(_as_image(samples[row * size : (row + 1) * size], row_shape), channels)
         for row in range(0, height, step)
     ]
-    return min(low for low, _ in ranges), max(high for _, high in ranges)
+    return min(low for low, _, _ in measured), max(high for _, high, _ in measured)
 
 
 def _flat(raster: Raster) -> memoryview:
