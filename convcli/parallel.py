@@ -2,13 +2,13 @@
 
 import operator
 import os
-from _thread import start_new_thread
+from _thread import allocate_lock, start_new_thread
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from threading import Condition
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from convcli.errors import UsageError
 
@@ -19,6 +19,7 @@ Result = TypeVar("Result")
 
 MIN_OUTPUTS_PER_THREAD = 1 << 16  # output values: for fewer, starting a thread costs more than it saves
 MAX_THREADS = 64  # each takes memory, and more threads than cores make nothing faster
+IDLE_SECONDS = 0.5  # how long a thread waits for its next task: starting one takes longer than pooling 1 MB
 
 
 @cache
@@ -73,6 +74,59 @@ class WorkQueue:
         return next(self._parts)
 
 
+class _Worker:
+    """A thread that does one piece of work after another, and ends if none comes for a while."""
+
+    idle: ClassVar[list["_Worker"]] = []  # those that wait for work
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work: Callable[[], None] | None = work
+        self._has_work, self._ended = allocate_lock(), allocate_lock()
+        self._has_work.acquire()
+        self._ended.acquire()
+        start_new_thread(self._run, ())
+
+    @classmethod
+    def start(cls, work: Callable[[], None]) -> None:
+        """Have an idle thread do the work, or a new one."""
+        try:
+            worker = cls.idle.pop()
+        except IndexError:
+            cls(work)
+        else:
+            worker._give(work)
+
+    @classmethod
+    def end_idle(cls) -> None:
+        """End all idle threads: a fork would lose them."""
+        ending = []
+        while cls.idle:
+            ending.append(cls.idle.pop())
+            ending[-1]._give(None)
+        for worker in ending:
+            worker._ended.acquire()
+
+    def _give(self, work: Callable[[], None] | None) -> None:
+        self._work = work
+        self._has_work.release()
+
+    def _run(self) -> None:
+        while self._work is not None:
+            self._work()
+            self._work = None  # which holds pixels
+            self.idle.append(self)
+            if not self._has_work.acquire(timeout=IDLE_SECONDS):
+                try:
+                    self.idle.remove(self)
+                except ValueError:  # chosen just now
+                    self._has_work.acquire()
+        self._ended.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_Worker.end_idle, after_in_child=_Worker.idle.clear)
+
+
 class BackgroundTask(Generic[Result]):
     """A task on a background thread.
 
@@ -95,7 +149,7 @@ class BackgroundTask(Generic[Result]):
         self._result: Result | None = None
         self._changed = Condition()
         self._running = self._requested = False
-        start_new_thread(self._run, ())
+        _Worker.start(self._run)
 
     def _run(self) -> None:
         with self._changed:

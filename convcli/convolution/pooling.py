@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["PoolMode", "measure_raster", "pool", "pool_raster", "pool_weighted"]
 
 STRIP_BYTES = 1 << 21  # size of one strip of pixels, in numpy
-PART_BYTES = 1 << 20  # of the image that one call of the core reads
+PART_BYTES = 1 << 22  # of the image that one call of the core reads at most: after each, threads take turns
 
 
 class PoolMode(StrEnum):
@@ -226,9 +226,12 @@ def _pool_compiled(
     row_bytes = prod((source.shape or ())[1:]) * source.itemsize
     if mode == PoolMode.AVG and source.format not in ("f", "d") and weights is None:
         # Sums of columns follow the window down the image, but each part begins with all rows of a window.
-        part = max(1, PART_BYTES // (row_bytes * stride), 2 * window // stride)
+        most = max(1, PART_BYTES // (row_bytes * stride), 2 * window // stride)
     else:
-        part = max(1, PART_BYTES // (row_bytes * max(window, stride)))
+        most = max(1, PART_BYTES // (row_bytes * max(window, stride)))
+    threads = thread_count(jobs, rows.output, prod(out.shape or ()))
+    per_thread = -(-rows.output // (most * threads))
+    part = -(-rows.output // (per_thread * threads))
 
     def work(starts: WorkQueue) -> None:
         for start in starts:
@@ -237,8 +240,7 @@ def _pool_compiled(
                 source, out, mode=mode, rows=down, columns=across, start=start, stop=stop, weights=weights
             )
 
-    parts = range(0, rows.output, part)
-    parallel_for(parts, work, thread_count(jobs, len(parts), prod(out.shape or ())))
+    parallel_for(range(0, rows.output, part), work, threads)
 
 
 def _core_window(axis: Axis) -> tuple[int, int, int]:
