@@ -119,7 +119,7 @@ def plan(
     >>> plan.shape, str(plan.dtype), plan.threads
     ((3000, 4000), 'int16', 2)
 
-    ``print(plan)`` shows algorithm and engine: ``compiled dense in int16, strips of 375 rows, 2 threads``.
+    ``print(plan)`` shows how: ``compiled separable in int16, strips of 375 rows, 2 threads``.
     """
     settings = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
     if isinstance(kernel, Filter):

@@ -253,7 +253,7 @@ def plan_pixels(
     if combination == Combination.MAGNITUDE and response_type != "float64":
         combined_type = "float32"
     shape = (rows.output, columns.output, *kind.shape[2:])
-    core_plans = plan_core(kind.dtype, matrices, columns, combined_bound, border.value)
+    core_plans = plan_core(kind.dtype, matrices, rows, columns, combined_bound, border.value)
     core_costs = {strategy: core_plan.cost for strategy, core_plan in core_plans.items()}
     strategy = choose_strategy(matrices, rows, columns, response_type, bound, core_costs)
     core = core_plans.get(strategy)

@@ -87,6 +87,21 @@ def test_integers_are_those_of_the_naive_loop(
     assert convolve(image, taps[0], jobs=jobs, **options).tolist() == expected.tolist()
 
 
+TRIPLES = st.sampled_from([(-1, 0, 1), (1, 2, 1), (1, 1, 1), (3, 10, 3), (1, 0, -1), (2, -5, 0)])
+
+
+@given(image=images([np.uint8, np.int8]), column=TRIPLES, row=TRIPLES, dilation=st.integers(1, 3),
+       border=st.sampled_from([*BORDERS, "constant:-3"]))  # fmt: skip
+@PROPERTY
+def test_a_column_and_a_row_of_three_taps_are_those_of_the_naive_loop(
+    image: Array, column: Any, row: Any, dilation: int, border: str
+) -> None:
+    taps = np.multiply.outer(column, row)
+    options: dict[str, Any] = {"border": border, "dilation": (1, dilation)}
+    expected = reference.convolve(image, taps, amounts=((1, 2), (6, 5)), **options, stride=(1, 1))
+    assert convolve(image, taps, padding=((1, 2), (6, 5)), **options).tolist() == expected.tolist()
+
+
 @given(image=images([np.float32, np.float64]), taps=kernels(), stride=STEPS, dilation=STEPS)
 @PROPERTY
 def test_floats_do_not_depend_on_the_instruction_set(

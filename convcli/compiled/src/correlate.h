@@ -22,6 +22,9 @@ struct kernel {
     ptrdiff_t height, width;
 };
 
+/* Kinds of three taps: those that take no multiplication are -1, 0, 1 and 1, 2, 1. */
+enum triple { DIFFERENCE, BINOMIAL, ANY_TRIPLE };
+
 /* What becomes of the values. `scaled` says whether scale, bias and ReLU change them. */
 struct rendering {
     enum mapping mapping;

@@ -10,6 +10,7 @@
 #define TAP int32_t
 #define TAP_OF(tap) ((int32_t)(((uint32_t)(int32_t)(tap) & 0xffff) * 0x10001u)) /* twice: 32 bits are broadcast fast */
 #define NAME(name) CLONE(name##_in_h)
+#define IS_INTEGER 1
 #include "correlate_rows.inc.h"
 #define P int16_t
 #define WIDEN(pixels, vector) ((vector)(pixels))
@@ -53,6 +54,7 @@
 #define TAP float
 #define TAP_OF(tap) ((float)(tap))
 #define NAME(name) CLONE(name##_in_f)
+#define IS_INTEGER 0
 #include "correlate_rows.inc.h"
 #define P float
 #define WIDEN(pixels, vector) ((vector)(pixels))
@@ -72,6 +74,7 @@
 #define TAP double
 #define TAP_OF(tap) (tap)
 #define NAME(name) CLONE(name##_in_d)
+#define IS_INTEGER 0
 #include "correlate_rows.inc.h"
 #define P double
 #define WIDEN(pixels, vector) ((vector)(pixels))

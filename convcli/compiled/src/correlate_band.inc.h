@@ -4,6 +4,8 @@
 
 /* How a kernel is applied: by groups of taps; or down the columns, then across the rows. */
 struct BAND(steps) {
+    const struct kernel *kernel;
+    const ptrdiff_t *offsets;
     ptrdiff_t group_count;
     struct NAME(plan) *blocks, *lines; /* per group, for a block of rows and for a single row */
     struct NAME(plan) across;
@@ -59,7 +61,7 @@ static bool BAND(make_steps)(const struct correlation *job, const struct kernel 
 {
     static const ptrdiff_t here = 0;
     struct taps taps = {kernel->taps, offsets, kernel->height, kernel->width, job->dilation_rows};
-    steps->is_separable = kernel->taps == NULL;
+    *steps = (struct BAND(steps)){.kernel = kernel, .offsets = offsets, .is_separable = kernel->taps == NULL};
     if (steps->is_separable) {
         struct taps row = {kernel->row, offsets, 1, kernel->width, 1};
         if (!NAME(make_plan)(&steps->across, &row, 0, row.width, 1, 1))
@@ -131,6 +133,13 @@ static void BAND(respond)(const struct correlation *job, const struct BAND(tile)
     ptrdiff_t count = tile->count * job->channels;
     const struct NAME(plan) *plans = rows == 1 ? steps->lines : steps->blocks;
     T *const *sums_of_rows = direct == NULL ? buffers->sums : direct;
+#if IS_INTEGER
+    bool is_3x3 = steps->is_separable && steps->kernel->height == 3 && steps->kernel->width == 3;
+    if (is_3x3 && rows == BLOCK_ROWS && job->stride_rows == 1 && job->dilation_rows == 1) {
+        LINE_NAME(run_3x3)(steps->kernel, steps->offsets, buffers->lines, sums_of_rows, count);
+        return;
+    }
+#endif
     if (steps->is_separable) {
         ptrdiff_t stride = job->stride_columns;
         ptrdiff_t length = job->channels * (stride > 1 ? stride * tile->phase_pixels : tile->pixels);

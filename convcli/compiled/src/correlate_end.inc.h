@@ -3,6 +3,7 @@
 #undef WRAPPING
 #undef TAP
 #undef TAP_OF
+#undef IS_INTEGER
 #undef NAME
 #undef LANES
 #undef BROADCAST

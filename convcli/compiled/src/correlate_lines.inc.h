@@ -83,7 +83,7 @@ static void PNAME(run_plan)(const struct NAME(plan) *plan, int block_rows, const
             PNAME(narrow_line)(plan, lines, out, x < last ? x : last);
         return;
     }
-    ptrdiff_t lead = (ptrdiff_t)(-(uintptr_t)out[0] % VECTOR_BYTES / sizeof(T));
+    ptrdiff_t lead = (ptrdiff_t)(-(uintptr_t)out[0] % (LANES * sizeof(T)) / sizeof(T));
     if (lead > 0 && count > wide) {
         PNAME(narrow_block)(plan, lines, out, 0);
         x = lead; /* stores that cross a cache line take twice the time */
@@ -93,6 +93,10 @@ static void PNAME(run_plan)(const struct NAME(plan) *plan, int block_rows, const
     for (; x < count; x += LANES)
         PNAME(narrow_block)(plan, lines, out, x < last ? x : last);
 }
+
+#if IS_INTEGER /* whose sums do not depend on the order of the terms */
+#include "correlate_3x3.inc.h"
+#endif
 
 /* Convert `count` pixels to the type of the lines. */
 #define CONVERT(format, type)                                                                                  \

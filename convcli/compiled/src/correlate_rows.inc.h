@@ -1,5 +1,5 @@
 /* Correlation of rows in one working type: T, WRAPPING (T without sign, if it is an integer: what lies behind the pixels
-   of a short row is added, too, and may be anything), TAP (a tap as it is broadcast), NAME(name). */
+   of a short row is added, too, and may be anything), TAP (a tap as it is broadcast), NAME(name), IS_INTEGER. */
 
 #ifdef __GNUC__
 typedef WRAPPING NAME(vector) __attribute__((vector_size(VECTOR_BYTES)));
@@ -7,7 +7,7 @@ typedef WRAPPING NAME(unaligned) __attribute__((vector_size(VECTOR_BYTES), align
 typedef TAP NAME(broadcast) __attribute__((vector_size(VECTOR_BYTES)));
 #define LANES ((ptrdiff_t)(VECTOR_BYTES / sizeof(T)))
 #define BROADCAST(tap) ((NAME(vector))((tap) - (NAME(broadcast)){0}))
-#define UNROLLED _Pragma("GCC unroll 4")
+#define UNROLLED _Pragma("GCC unroll 8")
 #else
 typedef T NAME(vector);
 typedef T NAME(unaligned);

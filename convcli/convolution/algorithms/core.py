@@ -24,6 +24,7 @@ LARGEST_OF_BYTES = {"uint8": 255, "int8": 128}
 TAP_COST = {"h": 0.0125, "i": 0.0128, "f": 0.0195, "d": 0.039}
 ACROSS_COST = 1.7  # of a tap in a row, in taps down a column: pixels are loaded for each output anew
 PASS_COST = 0.17  # what a second pass takes besides its taps
+COST_3X3 = 0.05  # of a column and a row of three taps, which the core applies in one pass in int16
 
 
 class CorePlan(NamedTuple):
@@ -51,7 +52,12 @@ class CorePlan(NamedTuple):
 
 
 def plan_core(
-    dtype: str, matrices: Sequence[Matrix], columns: Axis, bound: int | None, border: int | float
+    dtype: str,
+    matrices: Sequence[Matrix],
+    rows: Axis,
+    columns: Axis,
+    bound: int | None,
+    border: int | float,
 ) -> dict[Strategy, CorePlan]:
     """Plan the ways in which the compiled core can compute; none if it is not compiled.
 
@@ -61,8 +67,8 @@ def plan_core(
         Dtype of the image.
     matrices : sequence of Matrix
         The kernels, of one size.
-    columns : Axis
-        How the kernels slide across rows.
+    rows, columns : Axis
+        How the kernels slide.
     bound : int or None
         Upper bound for the absolute value of every sum, partial or complete; None for floats.
     border : int or float
@@ -80,6 +86,8 @@ def plan_core(
         down = sum(tap != 0 for column, _ in factors for tap in column) * max(1, columns.stride)
         across = sum(tap != 0 for _, row in factors for tap in row)
         cost = TAP_COST[working] * (down + ACROSS_COST * across) + PASS_COST * len(factors)
+        if working == "h" and rows.window == columns.window == 3 and rows.stride == rows.dilation == 1:
+            cost = COST_3X3 * len(factors)
         plans[Strategy.COMPILED_SEPARABLE] = CorePlan(working, factors, cost)
         has_both = len(factors[0][0]) > 1 and len(factors[0][1]) > 1
         if has_both and columns.stride == 1 and _has_fractions(matrices):
