@@ -54,6 +54,7 @@ STRIP_NANOSECONDS, STRIP_VALUES, MIN_STRIPS = 8e6, 1 << 15, 8  # of the compiled
 LEAST_COST = 0.3  # nanoseconds per value, however few taps
 
 THREAD_BYTES = 1 << 22  # what a thread takes besides its strips (measured)
+CORE_BYTES = 6  # what a thread of the core takes per value of a small strip
 FOURIER_BYTES = 40  # what the transforms of a tile take per pixel
 MAX_PADDED = 1 << 28  # pixels of a padded image; so much padding around a small image is a mistake
 
@@ -202,13 +203,15 @@ class PlannedConvolution:
         Parameters
         ----------
         value_bytes : int
-            Bytes that processing the strips takes per value.
+            Bytes that processing the strips takes per value; 0 if the core does that on the way.
         """
         plan, columns = self.plan, self.columns
+        values = plan.strip_rows * math.prod(plan.shape[1:])
+        if self.core is not None:
+            return plan.threads * (min(THREAD_BYTES, CORE_BYTES * values) + values * value_bytes)
         width = columns.before + columns.side + columns.after
         rows = (plan.strip_rows - 1) * self.rows.stride + self.rows.extent
         strip = rows * width * math.prod(plan.shape[2:]) * TYPE_BYTES[plan.sum_type]
-        values = plan.strip_rows * math.prod(plan.shape[1:])
         if len(self.matrices) > 1:
             value_bytes += TYPE_BYTES[self.response_type] + 2 * TYPE_BYTES[self.square_type]
         tile = FOURIER_BYTES * rows**2 if plan.strategy == Strategy.FOURIER else 0

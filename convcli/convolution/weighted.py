@@ -264,7 +264,7 @@ def weighting_bytes(planned: PlannedConvolution, channels: int) -> int:
     rows, columns, block_rows = planned.rows, planned.columns, _block_rows(planned)
     read = ((block_rows - 1) * rows.stride + rows.extent) * (columns.before + columns.side + columns.after)
     arrays = READ_ARRAYS * read + RESULT_ARRAYS * block_rows * columns.output
-    return planned.plan.threads * (arrays * channels * 8 + THREAD_BYTES)
+    return planned.plan.threads * (arrays * channels * 8 + (THREAD_BYTES if planned.core is None else 0))
 
 
 def as_axes(array: Array, other: Array) -> Array:

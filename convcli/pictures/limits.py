@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from convcli.errors import ImageError
+from convcli.pictures.raster import held_bytes
 
 __all__ = ["DEFAULT_LIMITS", "MAX_PIXELS", "Limits", "Size"]
 
@@ -46,10 +47,10 @@ class Limits(NamedTuple):
     ...
     convcli.errors.ImageError: photo.png: has 11x10 = 110 pixels, more than 100; \
 raise the limit with --max-pixels
-    >>> Limits(memory=500_000_000).check("photo.png", (16_000, 16_000, 3), 1)
+    >>> Limits(memory=500_000_000).check("photo.png", (16_000, 16_000, 3), 2)
     Traceback (most recent call last):
     ...
-    convcli.errors.ImageError: photo.png: needs about 768 MB of memory but may use only 500 MB; \
+    convcli.errors.ImageError: photo.png: needs about 1.54 GB of memory but may use only 500 MB; \
 raise the limit with --max-memory
     """
 
@@ -100,7 +101,7 @@ raise the limit with --max-memory
         ImageError
             It has too many pixels, or would take too much memory.
         """
-        height, width, channels = size
+        height, width, _ = size
         if width * height > self.pixels:
             raise ImageError(
                 name,
@@ -108,7 +109,7 @@ raise the limit with --max-memory
                 "raise the limit with --max-pixels",
             )
         results = 0 if self.result_bytes is None else self.result_bytes(size, itemsize, numbers)
-        needed = width * height * channels * itemsize + max(decoder_bytes, results)
+        needed = held_bytes(size, itemsize, is_numeric=numbers) + max(decoder_bytes, results)
         self.check_bytes(name, needed + self.held, taken_bytes)
 
     def check_frames(self, name: str, count: int, width: int, height: int) -> None:

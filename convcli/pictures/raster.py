@@ -5,16 +5,34 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from convcli.compiled.engine import is_compiled
+
 if TYPE_CHECKING:
     from mmap import mmap
 
     from numpy.typing import NDArray
     from typing_extensions import Buffer
 
-__all__ = ["Raster", "allocate"]
+__all__ = ["Raster", "allocate", "held_bytes"]
 
 COPIED_ROWS = 32  # which fit in the cache
 HUGE_PAGE_BYTES = 1 << 22  # from here on, ordinary pages cost more time than the system call
+
+
+def held_bytes(size: tuple[int, int, int], itemsize: int, *, is_numeric: bool = False) -> int:
+    """Return the bytes that pixels of this height and width, and as many channels, take at most.
+
+    Colors of 8 bits that the core works on lie in rasters with a fourth sample, alpha apart; numbers lie
+    in arrays.
+
+    Examples
+    --------
+    >>> held_bytes((10, 10, 3), 1) == (400 if is_compiled() else 300), held_bytes((10, 10, 3), 2)
+    (True, 600)
+    """
+    height, width, channels = size
+    has_fourth = itemsize == 1 and channels in (3, 4) and not is_numeric and is_compiled()
+    return height * width * (channels + has_fourth) * itemsize
 
 
 def allocate(size: int) -> bytearray | mmap:

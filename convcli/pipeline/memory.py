@@ -1,11 +1,12 @@
 """How much memory the work on a picture takes, so that what does not fit is refused before it is decoded."""
 
 from collections.abc import Sequence
-from math import prod
 
+from convcli.compiled.engine import is_compiled
 from convcli.errors import ConvcliError
 from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat
 from convcli.pictures.limits import Size
+from convcli.pictures.raster import held_bytes
 from convcli.pipeline.recipes.recipe import InputKind, Recipe, Work
 
 __all__ = ["kept_result_bytes", "result_bytes"]
@@ -39,7 +40,7 @@ def result_bytes(
         Whether a single picture, used once, is dropped before its result is encoded.
     """
     picture = InputKind(size, itemsize, is_numeric)
-    freed = prod(size) * itemsize if frees_input and len(recipes) == 1 else 0
+    freed = held_bytes(size, itemsize, is_numeric=is_numeric) if frees_input and len(recipes) == 1 else 0
     return max(_result_bytes(recipe, file_format, picture, freed) for recipe in recipes)
 
 
@@ -54,7 +55,10 @@ def _result_bytes(recipe: Recipe, file_format: OutputFormat | None, picture: Inp
     if as_numbers and work.channels > 1 and not work.is_maps:
         encoder = properties.band_encoder
     encoder_bytes = encoder.bytes_for(work.pixels, work.values, work.itemsize)
-    return work.values * work.itemsize + max(work.extra, encoder_bytes - freed)
+    if properties.save_options is not None and is_compiled() and not (as_numbers or work.is_maps):
+        # Pillow reads rasters where they lie.
+        encoder_bytes -= _held(work)
+    return _held(work) + max(work.extra, encoder_bytes - freed)
 
 
 def kept_result_bytes(
@@ -68,7 +72,12 @@ def kept_result_bytes(
     works = [_estimate(recipe, file_format, picture)[1] for recipe in recipes]
     if file_format == OutputFormat.AVIF:
         return sum(work.pixels * AVIF_FRAME_BYTES for work in works if work is not None)
-    return sum(work.values * work.itemsize for work in works if work is not None)
+    return sum(_held(work) for work in works if work is not None)
+
+
+def _held(work: Work) -> int:
+    """Return the bytes of the result."""
+    return held_bytes((1, work.pixels, work.channels), work.itemsize)
 
 
 def _estimate(

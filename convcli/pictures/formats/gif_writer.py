@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from convcli.late_numpy import np
+from convcli.pictures.formats.output_formats import OUTPUT_FORMATS, OutputFormat
 from convcli.pictures.formats.pillow.rasters import image_of
 from convcli.pictures.picture import Picture
 from convcli.pictures.raster import Raster
@@ -44,9 +45,9 @@ def encode_gif(picture: Picture) -> bytes:
     b'GIF87a\\x03\\x00\\x02\\x00'
     """
     memory = io.BytesIO()
-    options: dict[str, Any] = {"interlace": False}  # an animation is put together from such files
+    options = dict(OUTPUT_FORMATS[OutputFormat.GIF].save_options or {})
     if _is_plain_gray(picture):
-        image_of(picture.raster or Raster.of(picture.pixels)).save(memory, "GIF", **options)
+        image_of(picture.raster or Raster.of(picture.pixels)).save(memory, **options)
         return memory.getvalue()
     pixels, colors = _visible_colors(picture)
     if colors is None:
@@ -64,7 +65,7 @@ def encode_gif(picture: Picture) -> bytes:
         options["transparency"] = transparent
     image = Image.fromarray(indices)
     image.putpalette(palette)
-    image.save(memory, "GIF", **options)
+    image.save(memory, **options)
     return memory.getvalue()
 
 

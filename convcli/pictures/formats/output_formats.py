@@ -183,7 +183,11 @@ OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
         save_options={"format": "AVIF", "quality": 92, "subsampling": "4:4:4"},
     ),
     OutputFormat.GIF: FormatProperties(
-        extensions=("gif",), alpha=True, max_side=65535, encoder=EncoderMemory(value=5.5)
+        extensions=("gif",),
+        alpha=True,
+        max_side=65535,
+        encoder=EncoderMemory(value=5.6),
+        save_options={"format": "GIF", "interlace": False},  # animations are put together from such files
     ),
     OutputFormat.JP2: FormatProperties(
         extensions=("jp2",),

@@ -28,6 +28,7 @@ __all__ = ["bank_recipe"]
 Array = NDArray[Any]
 PATCH_BYTES = 1 << 25  # what the patches of all threads take (measured)
 SUM_BYTES = 4  # bytes per value of the sums, which become the maps
+STATISTICS_BYTES = 4  # bytes per value while the maps are measured (measured)
 
 
 def bank_recipe(bank: Bank, window: SlidingWindow, rendering: Rendering) -> Recipe:
@@ -79,11 +80,13 @@ def _estimate(
     empty = np.zeros((1, 1), selected.dtype)
     dtype = _result_dtype(empty, filters, window)
     itemsize = 8 if is_weighed else dtype.itemsize
+    is_copied = is_weighed or maps_per_filter > 1 or rendering.scale != 1 or any(rendering.biases)
+    value_bytes = STATISTICS_BYTES + (max(itemsize, SUM_BYTES) if is_copied else 0)
     return Work(
         pixels,
         maps,
         itemsize if as_numbers else min(picture.itemsize, 2),
-        PATCH_BYTES + pixels * maps * (max(itemsize, SUM_BYTES) + 2) + rendering.selection_bytes(picture),
+        PATCH_BYTES + pixels * maps * value_bytes + rendering.selection_bytes(picture),
         is_maps=True,
     )
 
@@ -207,7 +210,7 @@ def _filter_channels(
         )
         prefix = "" if channels == 1 else f"{channel}, " if channels == 3 else f"channel {channel}, "
         names += [f"{prefix}{name}" for name in bank.map_names[first : first + share]]
-    values = np.concatenate(maps, axis=-1)
+    values = maps[0] if len(maps) == 1 else np.concatenate(maps, axis=-1)
     return values[..., 0] if values.shape[2] == 1 and bank.taps.ndim == 3 else values, tuple(names)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from convcli.convolution.compiled.fused import can_render
 from convcli.convolution.planning import (
     TYPE_BYTES,
     ConvolutionSettings,
@@ -107,16 +108,22 @@ def _estimate(
         extra = values * (_strip_bytes(adjustment, mapping, 4) + 8) + rendering.selection_bytes(picture)
         return Work(pixels, channels, itemsize, extra)
     settings = ConvolutionSettings(**window._asdict())
-    planned = plan_pixels(None, _image_kind(selected), filter_.matrices, filter_.combination, settings)
+    is_weighed = rendering.may_weigh(picture, filter_.matrices)
+    colors = channels if picture.is_numeric or not is_weighed else max(1, channels - 1)
+    kind = _image_kind(selected._replace(size=(*selected.size[:2], colors)))
+    planned = plan_pixels(None, kind, filter_.matrices, filter_.combination, settings)
+    bounded = replace(adjustment, largest=planned.bound)
     if mapping == SignedMapping.RAW:
-        bounded = replace(adjustment, largest=planned.bound)
         itemsize = TYPE_BYTES[bounded.result_type(planned.plan.result_type)]
-    value_bytes = _strip_bytes(adjustment, mapping, TYPE_BYTES[planned.plan.result_type])
+    if can_render(planned, mapping, bounded) and not is_weighed:
+        value_bytes = 0
+    else:
+        value_bytes = _strip_bytes(adjustment, mapping, TYPE_BYTES[planned.plan.result_type])
     extra = planned.working_bytes(value_bytes) + rendering.selection_bytes(picture)
-    if rendering.may_weigh(picture, filter_.matrices):
+    if is_weighed:
         is_widened = mapping == SignedMapping.RAW and planned.plan.result_type.startswith("int")
         itemsize = 8 if is_widened else itemsize
-        extra += weighting_bytes(planned, channels if picture.is_numeric else max(1, channels - 1))
+        extra += weighting_bytes(planned, colors)
     return Work(pixels, channels, itemsize, extra)
 
 
@@ -134,7 +141,7 @@ def _strip_bytes(adjustment: Adjustment, mapping: SignedMapping, itemsize: int) 
     if mapping == SignedMapping.RAW:
         return scaled
     is_wide = mapping in (SignedMapping.CENTER, SignedMapping.STRETCH)
-    return scaled + (WIDE_BYTES if is_wide else 3 * itemsize + 2)
+    return scaled + (WIDE_BYTES if is_wide else 2 * itemsize + 2)
 
 
 def _filter_picture(

@@ -62,14 +62,17 @@ def pool_recipe(
     return Recipe(
         f"{layer.type}-{format_size(layer.window)}",
         partial(_pool_picture, layer, mode, alpha, nan, jobs),
-        partial(_estimate, layer, mode, jobs),
+        partial(_estimate, layer, mode, nan, jobs),
     )
 
 
-def _estimate(layer: Pooling, mode: PoolMode, jobs: int | None, picture: InputKind, as_numbers: bool) -> Work:
+def _estimate(
+    layer: Pooling, mode: PoolMode, nan: NanMode, jobs: int | None, picture: InputKind, as_numbers: bool
+) -> Work:
     rows, columns = layer.axes(picture.size)
     values = prod(picture.size)
-    strip = min(STRIP_BYTES, 2 * values * picture.itemsize)
+    uses_numpy = not is_compiled() or (picture.is_numeric and nan == NanMode.IGNORE)
+    strip = min(STRIP_BYTES, 2 * values * picture.itemsize) if uses_numpy else 0
     if mode == PoolMode.AVG:
         strip *= WEIGHTED_SUMS if picture.may_have_alpha else SUMS
     exact = as_numbers and picture.is_numeric and mode == PoolMode.AVG

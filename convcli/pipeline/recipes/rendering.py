@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from convcli.compiled.engine import is_compiled
 from convcli.convolution.rendering import Losses, SignedMapping, render_counted
 from convcli.convolution.statistics import Statistics, measure
 from convcli.convolution.weighted import AlphaMode, NanMode, SampleWeights, averages, sample_weights
@@ -54,7 +55,8 @@ class Rendering(NamedTuple):
     def selection_bytes(self, picture: InputKind) -> int:
         """Return the memory that the selected channels take besides the picture."""
         selected = self.selected(picture)
-        is_view = selected is picture or self.channels in (Channels.R, Channels.G, Channels.B)
+        is_plane = self.channels in (Channels.R, Channels.G, Channels.B)
+        is_view = selected is picture or (is_plane and not is_compiled())
         return 0 if is_view else prod(selected.size) * selected.itemsize
 
     def weights(

@@ -62,7 +62,8 @@ def _decode(
             transparent = b""  # damaged, or none
             image.info.pop("transparency", None)
         channels = len(image.getbands()) + ("transparency" in image.info)
-        check_size(image.size, channels, 16, 8, stream, name, limits)
+        value_bytes = 0 if is_compiled() else 8  # the core decodes to where the pixels stay
+        check_size(image.size, channels, 16, value_bytes, stream, name, limits)
         check_chunks(stream, name)
         image.info.setdefault("exif", find_chunk(stream, name, b"eXIf"))  # it may follow the pixels
         meaning = pillow_meaning(image, frame)

@@ -10,16 +10,20 @@ import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from convcli.compiled.engine import is_compiled
 from convcli.errors import ImageError
 from convcli.pictures.headers.tiff_tags import SEPARATE_PLANES, Photometric, Tag
+from convcli.pictures.raster import held_bytes
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from convcli.pictures.limits import Limits
 
-__all__ = ["check_scans", "check_size", "is_memory_short"]
+__all__ = ["MAPPED", "check_scans", "check_size", "is_memory_short"]
 
+MAPPED = {"PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP", "PPM", "AVIF"}
+"""The formats that are decoded into rasters."""
 # By mode: channels of the array, bytes per value, bytes per pixel in Pillow.
 MODE_BYTES = {
     "1": (1, 1, 1),
@@ -33,6 +37,8 @@ MODE_BYTES = {
     "RGBA": (4, 1, 4),
 }
 ANY_MODE = 3, 1, 4
+MAPPED_MODES = {"L", "I;16", "RGB", "RGBA"}  # which rasters can have
+SAMPLES = 4  # of a color pixel in a raster
 ROW_OVERHEAD = 12  # bytes that Pillow needs per row
 FRAME_BYTES = 12  # per pixel: what decoders hold of the frames before
 WEBP_BYTES, AVIF_BYTES, AVIF_GRAY_BYTES = 12, 9, 4  # per pixel: canvases and planes of the decoders
@@ -81,17 +87,22 @@ def check_scans(image: Image.Image, file_bytes: int, name: str, limits: Limits) 
 def _check(
     image: Image.Image, name: str, limits: Limits, decoder_bytes: int, *, is_decoded: bool = False
 ) -> None:
-    """Check the memory of pixels in Pillow, with either what the decoder takes besides or the array."""
+    """Check the memory of pixels in Pillow, with either what the decoder takes besides or a copy of them."""
     channels, itemsize, _ = MODE_BYTES.get(image.mode, ANY_MODE)
     pixels_bytes = _pixels_bytes(image)
-    if "transparency" in image.info:
+    has_transparency = "transparency" in image.info
+    if has_transparency:
         channels = 2 if image.mode in {"L", "1"} else 4
-    array_bytes = image.width * image.height * channels * itemsize
+    area, size = image.height * image.width, (image.height, image.width, channels)
+    is_converted = has_transparency or image.format not in MAPPED or image.mode not in MAPPED_MODES
+    copied_bytes = pixels_bytes if is_converted else 0
+    if channels > 2 and not is_compiled():  # numpy packs colors, which have a fourth sample
+        copied_bytes = max(copied_bytes + area, SAMPLES * area)
     limits.check(
         name,
-        (image.height, image.width, channels),
+        size,
         itemsize,
-        decoder_bytes=pixels_bytes + max(0, decoder_bytes - array_bytes),
+        decoder_bytes=max(copied_bytes, pixels_bytes + decoder_bytes - held_bytes(size, itemsize)),
         taken_bytes=pixels_bytes if is_decoded else 0,
         numbers=image.mode in {"I", "F"},
     )
@@ -130,7 +141,14 @@ def _decoder_bytes(image: Image.Image, file_bytes: int, frame: int | None) -> in
         case "PPM" if _is_decoded_by_python(image):
             copies = PYTHON_COPIES * pixels * len(image.getbands()) * (4 if image.mode == "I" else 1)
             return copies + WORD_BYTES * min(file_bytes, TEXT_BLOCK)
-    return _pixels_bytes(image)
+    turned_bytes = _pixels_bytes(image) if _may_be_turned(image) else 0
+    return turned_bytes + (file_bytes if image.format in {"JPEG", "MPO"} else 0)
+
+
+def _may_be_turned(image: Image.Image) -> bool:
+    if image.format == "TIFF":
+        return bool(image.tag_v2.get(Tag.ORIENTATION, 1) != 1)  # type: ignore[attr-defined] # a TIFF has it
+    return image.format == "PNG" or "exif" in image.info  # which may follow the pixels of a PNG
 
 
 def _check_part(pixels: int, what: str, name: str, limits: Limits) -> None:

@@ -15,6 +15,7 @@ from PIL import Image, ImageFile
 
 from convcli.errors import ImageError
 from convcli.owned_process import is_owned
+from convcli.pictures.formats.pillow.estimates import MAPPED
 from convcli.pictures.formats.pillow.rasters import image_of, new_raster
 from convcli.pictures.raster import Raster
 
@@ -31,7 +32,6 @@ PLUGINS: dict[str, tuple[str, bytes | tuple[bytes, ...]]] = {
     "PPM": ("PpmImagePlugin", b"P"),
     "AVIF": ("AvifImagePlugin", b"\0\0"),  # the length of its first box
 }
-MAPPED = {"PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP", "PPM", "AVIF"}  # decoded into memory that we allocate
 PREFIX = 16  # bytes by which a plugin recognizes its format
 
 

@@ -10,12 +10,10 @@ import io
 import struct
 import zlib
 from itertools import islice
-from types import SimpleNamespace
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from convcli.compiled.engine import is_compiled
 from convcli.pictures.damage.png import CHANNELS
-from convcli.pictures.formats.pillow.estimates import check_size
 from convcli.pictures.headers.png_chunks import MAX_SIDE, METERS_PER_INCH, SIGNATURE, Chunk, find_chunks
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture, sound_resolution
@@ -54,12 +52,12 @@ class PngDecoded(NamedTuple):
     samples: Raster
     mode: str
     resolution: tuple[float, float] | None
-    file_bytes: int
 
     def check_size(self, name: str, limits: Limits) -> None:
         """Raise ImageError if the picture is larger than the limits allow."""
         height, width = self.samples.shape[:2]
-        _check_size((width, height), self.mode, None, self.file_bytes, name, limits, is_decoded=True)
+        taken = self.samples.samples.nbytes
+        limits.check(name, (height, width, self.samples.channels or 1), 1, taken_bytes=taken)
 
     def to_picture(self, name: str) -> Picture:  # noqa: ARG002 -- the name is for errors, which there are none
         """Return the picture, with alpha apart."""
@@ -86,10 +84,11 @@ def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Pn
     is_plain = depth == 8 and color in MODES and file.header[10:] == PLAIN_METHODS
     if not is_plain or not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
         return None
-    _check_size((width, height), MODES[color], stream, file.length, name, limits)
+    channels = CHANNELS[color]
+    apart_bytes = 2 * width * height if MODES[color] == "LA" else 0  # once the file has been let go of
+    limits.check(name, (height, width, channels), 1, decoder_bytes=max(file.length, apart_bytes))
     from convcli.compiled import core  # late: it may not be installed
 
-    channels = CHANNELS[color]
     samples = Raster.empty(height, width, channels if channels > 1 else None)
     if sum(chunk.length for chunk in file.pixels) > MAX_GROWTH * samples.samples.nbytes + MIN_COMPRESSED:
         return None
@@ -99,24 +98,7 @@ def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Pn
             pass
     except ValueError:  # the data is damaged, or is not exactly that of the pixels
         return None
-    return PngDecoded(samples, MODES[color], file.resolution, file.length)
-
-
-def _check_size(
-    size: tuple[int, int],
-    mode: str,
-    stream: BinaryIO | None,
-    file_bytes: int,
-    name: str,
-    limits: Limits,
-    *,
-    is_decoded: bool = False,
-) -> None:
-    """Check the limits as if Pillow decoded the file, which takes no less memory."""
-    image: Any = SimpleNamespace(
-        format="PNG", mode=mode, size=size, width=size[0], height=size[1], info={}, fp=stream
-    )
-    check_size(image, file_bytes, name, limits, is_decoded=is_decoded)
+    return PngDecoded(samples, MODES[color], file.resolution)
 
 
 class _File(NamedTuple):
