@@ -54,6 +54,20 @@ def pool(
     Raises ValueError for all else, and MemoryError if the sums of a row do not fit into memory.
     """
 
+def fourier(
+    real: Buffer, imaginary: Buffer, factor_real: Buffer = ..., factor_imaginary: Buffer = ..., /
+) -> None:
+    """Transform a matrix of complex numbers in place, multiply it by factors and transform it back.
+
+    The parts of the matrix, and the factors, are contiguous float64 of one shape; its sides are powers of two
+    from 8 to 65536. The transform back is not divided by the number of values.
+
+    Without factors it transforms only: this makes factors of a kernel. The order of the results is that of
+    the instruction set that runs, so they are of use only as factors.
+
+    Raises ValueError for all else.
+    """
+
 def png_filtered(
     pixels: Buffer, channels: int, alpha: Buffer | None, start: int, stop: int, types: int, /
 ) -> bytes:

@@ -4,6 +4,7 @@
 #include "pool_halves.inc.h"
 #include "png_loops.inc.h"
 #include "layer.inc.h"
+#include "fourier.inc.h"
 #include "correlate.inc.h"
 
 const struct clone CLONE(clone) = {
@@ -13,5 +14,6 @@ const struct clone CLONE(clone) = {
     .pool = &CLONE(pool_loops),
     .png = &CLONE(png_loops),
     .layer = &CLONE(layer_loops),
+    .fourier = CLONE(fourier),
     .correlate = CLONE(correlate),
 };

@@ -7,6 +7,7 @@
 #define CONVCLI_CLONES_H
 
 #include "correlate.h"
+#include "fourier.h"
 #include "measure.h"
 #include "png_loops.h"
 #include "pool.h"
@@ -21,6 +22,7 @@ struct clone {
     const struct pool_loops *pool;
     const struct png_loops *png;
     const struct layer_loops *layer;
+    void (*fourier)(const struct fourier *task);
     bool (*correlate)(const struct correlation *job, struct tally *tally);
 };
 

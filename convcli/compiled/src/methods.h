@@ -6,6 +6,7 @@
 
 PyObject *core_measure(PyObject *module, PyObject *arguments);
 PyObject *core_correlate(PyObject *module, PyObject *positional, PyObject *keywords);
+PyObject *core_fourier(PyObject *module, PyObject *arguments);
 PyObject *core_pool(PyObject *module, PyObject *arguments, PyObject *names);
 PyObject *core_entropy(PyObject *module, PyObject *bytes);
 PyObject *core_png_filtered(PyObject *module, PyObject *arguments);

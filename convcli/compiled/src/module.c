@@ -59,6 +59,7 @@ static PyMethodDef methods[] = {
     {"use_instruction_set", core_use_instruction_set, METH_O, NULL},
     {"measure", core_measure, METH_VARARGS, NULL},
     {"correlate", (PyCFunction)(void (*)(void))core_correlate, METH_VARARGS | METH_KEYWORDS, NULL},
+    {"fourier", core_fourier, METH_VARARGS, NULL},
     {"pool", (PyCFunction)(void (*)(void))core_pool, METH_VARARGS | METH_KEYWORDS, NULL},
     {"entropy", core_entropy, METH_O, NULL},
     {"png_filtered", core_png_filtered, METH_VARARGS, NULL},

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from convcli.compiled.engine import is_compiled
 from convcli.convolution.algorithms.direct import separable, shifts
-from convcli.convolution.algorithms.fourier import fast_length, fourier, tile_outputs
+from convcli.convolution.algorithms.fourier import fourier, tile_outputs, transform_length
 from convcli.convolution.algorithms.matmul import banded_matmul, separable_matmul
 from convcli.convolution.algorithms.steps import (
     EXACT_IN_FLOAT32,
@@ -47,7 +48,7 @@ STRIP_BYTES = 1 << 21  # smaller strips fit faster caches, but threads then wait
 # Measured on one core (AVX2), in nanoseconds; only their ratios matter.
 PASS_COST = 0.05  # one pass over the strip, per byte of an element
 PRODUCT_COST = 0.045  # a float32 multiply-accumulate in a matrix product; float64 takes twice as long
-FOURIER_COST = 13.0  # forward and inverse transform, per pixel of a tile
+FOURIER_COST, CORE_FOURIER_COST = 13.0, 7.5  # forward and inverse transform, per pixel of a tile
 
 
 # These process each channel separately.
@@ -194,8 +195,8 @@ def _pixels_of_block(axis: Axis) -> int:
 
 
 def _cost_of_fourier(rows: Axis, columns: Axis) -> float:
-    cost = FOURIER_COST
+    cost = CORE_FOURIER_COST if is_compiled() else FOURIER_COST
     for axis in (rows, columns):
         tile = tile_outputs(axis)
-        cost *= fast_length((tile - 1) * axis.stride + axis.extent) / tile
+        cost *= transform_length((tile - 1) * axis.stride + axis.extent) / tile
     return cost
