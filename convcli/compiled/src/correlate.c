@@ -253,7 +253,9 @@ static bool choose_tile(struct correlation *job)
     double lines = (double)(job->block_rows - 1) * (double)job->stride_rows + (double)height;
     job->has_byte_lines = job->working == 'h' && job->source_format == 'B' && job->border >= 0 && job->border <= UINT8_MAX;
     double itemsize = job->working == 'd' ? 8 : job->working == 'f' ? 4 : job->has_byte_lines ? 1 : 2;
-    double results = job->combination == SINGLE ? 0 : BLOCK_ROWS * (itemsize + 4);
+    double value = job->working == 'd' ? 8 : job->working == 'h' ? 2 : 4;
+    double held = job->combination == SINGLE ? 0 : job->combination == MAGNITUDE ? job->kernel_count : 2;
+    double results = BLOCK_ROWS * held * value;
     double pixels = TILE_BYTES / ((lines * itemsize + results) * (double)job->channels) / (double)job->stride_columns;
     ptrdiff_t least = width / job->stride_columns > MIN_TILE ? width / job->stride_columns : MIN_TILE;
     ptrdiff_t tile = pixels > (double)least ? (ptrdiff_t)pixels / MIN_TILE * MIN_TILE : least;
@@ -261,7 +263,7 @@ static bool choose_tile(struct correlation *job)
     bool is_read_in_place = job->has_byte_lines && job->stride_columns == 1 && job->pixel_distance == job->channels;
     job->edge_width = is_read_in_place ? (width > MIN_EDGE ? width : MIN_EDGE) : 0;
     double row = (double)job->tile_width * (double)job->stride_columns + (double)width;
-    if ((lines + 8 * BLOCK_ROWS) * (row + 1024) * (double)job->channels * 8 > MAX_BYTES) {
+    if ((lines + BLOCK_ROWS * (8 + held)) * (row + 1024) * (double)job->channels * 8 > MAX_BYTES) {
         PyErr_NoMemory();
         return false;
     }

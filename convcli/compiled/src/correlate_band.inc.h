@@ -16,9 +16,8 @@ struct BAND(steps) {
 struct BAND(buffers) {
     LINE *ring, *whole_row;
     T *between[BLOCK_ROWS], *sums[BLOCK_ROWS];
-    V *response[BLOCK_ROWS], *values[BLOCK_ROWS];
-    float *single[BLOCK_ROWS];
-    double *squares[BLOCK_ROWS];
+    V *responses[BLOCK_ROWS], *values[BLOCK_ROWS];
+    ptrdiff_t response_distance; /* of a row's responses to the next kernel, if all are held; otherwise 0 */
     const LINE **lines;
     ptrdiff_t *line_rows; /* the padded row that each line of the ring holds */
 };
@@ -125,14 +124,14 @@ static void BAND(fill_lines)(const struct correlation *job, const struct BAND(ti
     }
 }
 
-/* Compute the responses of a kernel in a block of rows. */
+/* Compute the responses of a kernel in a block of rows, from sums in the working type, which may lie in their place. */
 static void BAND(respond)(const struct correlation *job, const struct BAND(tile) *tile,
                           const struct BAND(steps) *steps, int rows, struct BAND(buffers) *buffers,
-                          T *const *direct)
+                          T *const *sums_of_rows, V *const *responses)
 {
+    (void)responses; /* if they are the sums */
     ptrdiff_t count = tile->count * job->channels;
     const struct NAME(plan) *plans = rows == 1 ? steps->lines : steps->blocks;
-    T *const *sums_of_rows = direct == NULL ? buffers->sums : direct;
 #if IS_INTEGER
     bool is_3x3 = steps->is_separable && steps->kernel->height == 3 && steps->kernel->width == 3;
     if (is_3x3 && rows == BLOCK_ROWS && job->stride_rows == 1 && job->dilation_rows == 1) {
@@ -153,8 +152,8 @@ static void BAND(respond)(const struct correlation *job, const struct BAND(tile)
         LINE_NAME(run_plan)(plans + group, rows, buffers->lines, sums_of_rows, count);
 #if IS_WIDE
         for (int row = 0; row < rows; row++) {
-            V *response = buffers->response[row];
-            const T *sums = buffers->sums[row];
+            V *response = responses[row];
+            const T *sums = sums_of_rows[row];
             if (group == 0)
                 for (ptrdiff_t i = 0; i < count; i++)
                     response[i] = sums[i];
@@ -183,38 +182,28 @@ static void BAND(compute_block)(const struct correlation *job, const struct BAND
         T *direct[BLOCK_ROWS];
         for (int row = 0; row < rows; row++)
             direct[row] = (T *)(job->out + (first + row) * job->out_row_distance) + start;
-        BAND(respond)(job, tile, steps, rows, buffers, direct);
+        BAND(respond)(job, tile, steps, rows, buffers, direct, NULL);
         return;
     }
     for (int n = 0; n < job->kernel_count; n++) {
-        BAND(respond)(job, tile, steps + n, rows, buffers, NULL);
+        V *responses[BLOCK_ROWS];
+        T *sums[BLOCK_ROWS];
         for (int row = 0; row < rows; row++) {
-            const V *response = buffers->response[row];
-            if (job->combination == MAGNITUDE && job->single_squares)
-                VNAME(add_single_squares)(buffers->single[row], response, count, n == 0);
-            else if (job->combination == MAGNITUDE)
-                VNAME(add_double_squares)(buffers->squares[row], response, count, n == 0);
-            else if (job->combination != SINGLE)
-                VNAME(combine)(job->combination, buffers->values[row], response, count, n == 0);
+            responses[row] = buffers->responses[row] + n * buffers->response_distance;
+            sums[row] = IS_WIDE ? buffers->sums[row] : (T *)responses[row];
         }
+        BAND(respond)(job, tile, steps + n, rows, buffers, sums, responses);
+        if (job->combination != SINGLE && job->combination != MAGNITUDE)
+            for (int row = 0; row < rows; row++)
+                VNAME(combine)(job->combination, buffers->values[row], responses[row], count, n == 0);
     }
     for (int row = 0; row < rows; row++) {
-        ptrdiff_t out_row = first + row;
-        if (job->combination == MAGNITUDE) {
-            float *single = buffers->single[row];
-            double *squares = buffers->squares[row];
-            CLONE(take_roots)(single, squares, count, job->single_squares);
-            if (job->double_magnitude) {
-                CLONE(finish_of_d)(job, squares, out_row, start, count, tally);
-                continue;
-            }
-            for (ptrdiff_t i = 0; !job->single_squares && i < count; i++)
-                single[i] = (float)squares[i];
-            CLONE(finish_of_f)(job, single, out_row, start, count, tally);
-        } else {
-            const V *values = job->combination == SINGLE ? buffers->response[row] : buffers->values[row];
-            VNAME(finish)(job, values, out_row, start, count, tally);
-        }
+        const V *responses = buffers->responses[row];
+        if (job->combination == MAGNITUDE)
+            VNAME(finish_magnitudes)(job, responses, buffers->response_distance, first + row, start, count, tally);
+        else
+            VNAME(finish)(job, job->combination == SINGLE ? responses : buffers->values[row], first + row, start, count,
+                          tally);
     }
 }
 
@@ -234,16 +223,17 @@ static char *BAND(allocate)(const struct correlation *job, const struct BAND(til
 {
     ptrdiff_t count = tile->count * job->channels + BLOCK_VECTORS * LANES;
     ptrdiff_t row = BAND(aligned)(tile->row_length * (ptrdiff_t)sizeof(T)), item = sizeof(LINE);
-    ptrdiff_t values = BAND(aligned)(count * (ptrdiff_t)sizeof(V)), squares = 0;
-    ptrdiff_t single = 0, pointers = BAND(aligned)(tile->line_count * (ptrdiff_t)sizeof(void *));
-    if (job->combination == MAGNITUDE)
-        single = BAND(aligned)(count * 4), squares = job->single_squares ? 0 : BAND(aligned)(count * 8);
-    ptrdiff_t between = job->kernels[0].taps == NULL ? row : 0, combined = job->combination == SINGLE ? 0 : values;
+    ptrdiff_t values = BAND(aligned)(count * (ptrdiff_t)sizeof(V));
+    ptrdiff_t pointers = BAND(aligned)(tile->line_count * (ptrdiff_t)sizeof(void *));
+    bool is_magnitude = job->combination == MAGNITUDE;
+    ptrdiff_t responses = is_magnitude ? values * job->kernel_count : values;
+    ptrdiff_t between = job->kernels[0].taps == NULL ? row : 0;
+    ptrdiff_t combined = is_magnitude || job->combination == SINGLE ? 0 : values;
     ptrdiff_t sums = IS_WIDE ? values : 0, whole = 0;
     if (job->stride_columns > 1)
         whole = BAND(aligned)(tile->pixels * job->channels * item);
     ptrdiff_t ring = BAND(aligned)(tile->line_count * tile->row_length * item);
-    ptrdiff_t rows = BLOCK_ROWS * (between + values + combined + sums + single + squares);
+    ptrdiff_t rows = BLOCK_ROWS * (between + responses + combined + sums);
     size_t bytes = (size_t)(ring + whole + 2 * pointers + rows);
     char *memory = malloc(bytes + 64), *rest = memory;
     if (memory == NULL)
@@ -254,13 +244,10 @@ static char *BAND(allocate)(const struct correlation *job, const struct BAND(til
     buffers->lines = (const LINE **)rest, rest += pointers;
     buffers->line_rows = (ptrdiff_t *)rest, rest += pointers;
     CUT_ROWS(between, between)
-    CUT_ROWS(response, values)
+    CUT_ROWS(responses, responses)
     CUT_ROWS(values, combined)
     CUT_ROWS(sums, sums)
-    CUT_ROWS(single, single)
-    CUT_ROWS(squares, squares)
-    for (int n = 0; !IS_WIDE && n < BLOCK_ROWS; n++)
-        buffers->sums[n] = (T *)buffers->response[n];
+    buffers->response_distance = is_magnitude ? values / (ptrdiff_t)sizeof(V) : 0;
     return memory;
 }
 

@@ -1,5 +1,6 @@
 /* Values become results: stored as they are, or rendered as pixels and counted on the way. */
 #define RENDERED 1536 /* values that are rendered at a time; a multiple of three channels */
+#define COMPARED 16 /* floats at a time, of which the smallest and the largest are found */
 
 /* Drop the fourth sample of each pixel, or add one that is opaque. */
 static void CLONE(drop_fourth)(const uint8_t *from, uint8_t *to, ptrdiff_t pixels)
@@ -39,29 +40,15 @@ static void CLONE(map_doubles)(const struct rendering *how, double *values, ptrd
     }
 }
 
-/* Saturate levels, count those beyond black and white, and write pixels. */
-#define DEFINE_WRITE(name, type, add)                                                                          \
-    static void CLONE(name)(const struct rendering *how, const int32_t *levels, type *to, ptrdiff_t count,     \
-                            bool add_fourth, struct tally *tally)                                              \
-    {                                                                                                          \
-        type packed[RENDERED];                                                                                 \
-        type *pixels = add_fourth ? packed : to;                                                               \
-        int32_t white = how->white, above = 0, below = 0;                                                      \
-        for (ptrdiff_t i = 0; i < count; i++) {                                                                \
-            int32_t level = levels[i];                                                                         \
-            above += level > white;                                                                            \
-            below += level < 0;                                                                                \
-            level = level > white ? white : level;                                                             \
-            pixels[i] = (type)(level < 0 ? 0 : level);                                                         \
-        }                                                                                                      \
-        tally->above += above;                                                                                 \
-        tally->below += below;                                                                                 \
-        if (add_fourth)                                                                                        \
-            CLONE(add)(packed, to, count / 3);                                                                 \
-    }
-DEFINE_WRITE(write_u8, uint8_t, add_fourth_u8)
-DEFINE_WRITE(write_u16, uint16_t, add_fourth_u16)
-#undef DEFINE_WRITE
+/* Saturate a level, count it if it is beyond black or white, and make it a pixel. */
+#define WRITE_LEVEL(level, pixel, type)                                                                        \
+    above += (level) > white;                                                                                  \
+    below += (level) < 0;                                                                                      \
+    level = (level) > white ? white : (level);                                                                 \
+    pixel = (type)((level) < 0 ? 0 : (level));
+
+static void CLONE(finish_of_f)(const struct correlation *job, const float *values, ptrdiff_t row, ptrdiff_t first,
+                               ptrdiff_t count, struct tally *tally);
 
 #define VALUE_IS_INTEGER 0
 #define V double
@@ -79,20 +66,14 @@ DEFINE_WRITE(write_u16, uint16_t, add_fourth_u16)
 #include "finish_rows.inc.h"
 #define VALUE_IS_INTEGER 1
 #define V int16_t
+#define BYTE_LEVEL int16_t /* which holds any value, and more than twice white */
 #define VNAME(name) CLONE(name##_of_h)
 #include "finish_rows.inc.h"
 #define VALUE_IS_INTEGER 1
 #define V int32_t
+#define BYTE_LEVEL int32_t
 #define VNAME(name) CLONE(name##_of_i)
 #include "finish_rows.inc.h"
+#undef WRITE_LEVEL
+#undef COMPARED
 #undef RENDERED
-
-static void CLONE(take_roots)(float *single, double *squares, ptrdiff_t count, bool is_single)
-{
-    if (is_single)
-        for (ptrdiff_t i = 0; i < count; i++)
-            single[i] = sqrtf(single[i]);
-    else
-        for (ptrdiff_t i = 0; i < count; i++)
-            squares[i] = sqrt(squares[i]);
-}
