@@ -38,7 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the thorough tests, but for a sample of their cases, unless the command line asks for them."""
     for item in items:
-        if is_hypothesis_test(getattr(item, "obj", None)):
+        marked = item.get_closest_marker("thorough") is not None
+        if not marked and is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.thorough(every=1))  # with more random examples
     if config.getoption("--thorough"):
         return

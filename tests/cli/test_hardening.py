@@ -97,9 +97,12 @@ def test_a_long_number_is_read_in_a_moment(convcli: Runner, in_folder: Path) -> 
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
 
 
-def test_a_window_far_longer_than_the_image_is_pooled_in_a_moment(convcli: Runner, in_folder: Path) -> None:
+@pytest.mark.parametrize(("mode", "pooled"), [("max", "4\n"), ("avg", "2.5\n")])
+def test_a_window_far_longer_than_the_image_is_pooled_in_a_moment(
+    mode: str, pooled: str, convcli: Runner, in_folder: Path
+) -> None:
     (in_folder / "m.csv").write_text("1 2\n3 4\n")
-    assert convcli("pool", "m.csv", "--f", 10**9, "--p", 5 * 10**8).all == (0, "4\n", "")
+    assert convcli("pool", "m.csv", "--f", 10**15, "--p", 5 * 10**14, "--mode", mode).all == (0, pooled, "")
 
 
 def test_gaps_of_enormous_dilated_filters_are_not_counted_one_by_one() -> None:

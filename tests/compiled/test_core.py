@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.compiled.calls import CALLS, Call
-from tests.support.engines import NEEDS_CORE, instruction_sets, use_instruction_set
+from tests.support.engines import INSTRUCTION_SETS, NEEDS_CORE, use_instruction_set
 
 pytestmark = NEEDS_CORE
 
@@ -26,7 +26,7 @@ def core() -> Any:
     return core
 
 
-@pytest.fixture(params=instruction_sets())
+@pytest.fixture(params=INSTRUCTION_SETS)
 def instruction_set(request: pytest.FixtureRequest) -> Any:
     with use_instruction_set(request.param):
         yield request.param

@@ -17,7 +17,7 @@ from convcli.kernels.filter import Combination, Filter
 from convcli.kernels.lookup import get_filter
 from convcli.pictures.raster import Raster
 from tests.support import oracles as reference
-from tests.support.engines import NEEDS_CORE, Engine, instruction_sets, use_engine, use_instruction_set
+from tests.support.engines import INSTRUCTION_SETS, NEEDS_CORE, Engine, use_engine, use_instruction_set
 from tests.support.sampling import examples
 
 pytestmark = NEEDS_CORE
@@ -29,7 +29,7 @@ PROPERTY = settings(
 )
 
 
-@pytest.fixture(params=instruction_sets(), autouse=True)
+@pytest.fixture(params=INSTRUCTION_SETS, autouse=True)
 def _instruction_set(request: pytest.FixtureRequest) -> Any:
     with use_engine(Engine.COMPILED), use_instruction_set(request.param):
         yield

@@ -18,7 +18,7 @@ from convcli.convolution import pooling
 from convcli.convolution.pooling import PoolMode, pool
 from convcli.errors import ImageError, SizeError, UsageError
 from tests.support import oracles as reference
-from tests.support.engines import Engine, instruction_sets, use_engine, use_instruction_set
+from tests.support.engines import INSTRUCTION_SETS, Engine, use_engine, use_instruction_set
 from tests.support.sampling import examples
 
 Array = NDArray[Any]
@@ -29,7 +29,7 @@ CASES = sorted({key.partition("_")[0] for key in GOLDEN})
 INTEGERS = [np.dtype(f"{kind}{size}") for kind in "ui" for size in (1, 2, 4, 8)]
 
 
-@pytest.fixture(scope="module", params=[Engine.NUMPY, *instruction_sets()], autouse=True)
+@pytest.fixture(scope="module", params=[Engine.NUMPY, *INSTRUCTION_SETS], autouse=True)
 def computed_by(request: pytest.FixtureRequest) -> Iterator[None]:
     """Run every test with numpy, and with the core on each instruction set."""
     if request.param == Engine.NUMPY:

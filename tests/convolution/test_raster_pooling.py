@@ -18,7 +18,7 @@ from convcli.convolution.weighted import SampleWeights
 from convcli.errors import SizeError
 from convcli.pictures.raster import Raster
 from tests.support.command_line import Runner
-from tests.support.engines import NEEDS_CORE, Engine, instruction_sets, use_engine, use_instruction_set
+from tests.support.engines import INSTRUCTION_SETS, NEEDS_CORE, Engine, use_engine, use_instruction_set
 
 RANDOM = np.random.default_rng(20)
 
@@ -76,7 +76,7 @@ def test_statistics_are_those_of_the_array(
 
 
 @NEEDS_CORE
-@pytest.mark.parametrize("instruction_set", instruction_sets())
+@pytest.mark.parametrize("instruction_set", INSTRUCTION_SETS)
 @given(
     sides=st.tuples(st.integers(1, 20), st.integers(1, 40)),
     layout=st.sampled_from(LAYOUTS),

@@ -10,7 +10,14 @@ import pytest
 
 from convcli.compiled.engine import is_compiled
 
-__all__ = ["NEEDS_CORE", "Engine", "instruction_sets", "use_engine", "use_instruction_set"]
+__all__ = [
+    "INSTRUCTION_SETS",
+    "NEEDS_CORE",
+    "Engine",
+    "instruction_sets",
+    "use_engine",
+    "use_instruction_set",
+]
 
 
 class Engine(StrEnum):
@@ -31,12 +38,9 @@ def use_engine(engine: Engine) -> Iterator[None]:
             is_compiled.cache_clear()
 
 
-def _is_built() -> bool:
-    with use_engine(Engine.COMPILED):
-        return is_compiled()
-
-
-NEEDS_CORE = pytest.mark.skipif(not _is_built(), reason="the compiled core is not built")
+NEEDS_CORE = pytest.mark.skipif(
+    not is_compiled(), reason="the compiled core is not built, or CONVCLI_PURE is set"
+)
 """The mark of a test that needs the compiled core; CI checks that it is built."""
 
 
@@ -47,6 +51,13 @@ def instruction_sets() -> tuple[str, ...]:
     from convcli.compiled import core  # late: it may not be built
 
     return core.instruction_sets()
+
+
+INSTRUCTION_SETS = [
+    pytest.param(name, marks=[pytest.mark.thorough] if place else [])
+    for place, name in enumerate(instruction_sets())
+]
+"""The cases of a test that runs with each instruction set: a quick run has the best alone."""
 
 
 @contextmanager

@@ -31,6 +31,9 @@ static bool axis_check(struct axis *axis, const char *name)
         return false;
     }
     axis->window = smaller(axis->window, axis->side + axis->before);
+    Py_ssize_t surplus = axis->before - (axis->outputs - 1) * axis->stride; /* padding that every window holds */
+    if (surplus > 0)
+        axis->before -= surplus, axis->window -= surplus;
     axis->stride = axis->outputs == 1 ? 1 : axis->stride;
     return true;
 }
