@@ -13,7 +13,7 @@ from convcli.sizes.text import counted
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Channels", "channel_names", "select_channels"]
+__all__ = ["REC_601", "Channels", "channel_names", "select_channels"]
 STRIP_PIXELS = 1 << 16  # pixels at a time, which fit in the cache
 
 

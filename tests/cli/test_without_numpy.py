@@ -122,7 +122,7 @@ def test_every_named_filter(pictures: Path, jobs: str) -> None:
         ("--signed", "clip"), ("--signed", "center", "--scale", "gain"), ("--signed", "stretch"), ("--relu",),
         ("--scale", "0.3", "--bias", "-4.5"), ("--padding", "valid", "--border", "zero"), ("--stride", "2x3"),
         ("--border", "wrap", "--dilation", "2", "--flip"), ("--padding", "3:1x0:2", "--border", "constant:90"),
-        ("--channels", "g"), ("--alpha", "filter"), ("--alpha", "straight"),
+        ("--channels", "g"), ("--channels", "gray"), ("--channels", "sum"), ("--alpha", "filter"), ("--alpha", "straight"),
     ],
 )  # fmt: skip
 def test_every_option(pictures: Path, options: tuple[str, ...]) -> None:

@@ -42,6 +42,25 @@ def test_a_selected_channel_is_that_of_the_array(depth: int, samples: int, chann
     np.testing.assert_array_equal(selected.array(), select_channels(array, Channels(channels)))
 
 
+@NEEDS_CORE
+@pytest.mark.parametrize(
+    ("depth", "samples", "channels"),
+    [(8, 3, "gray"), (8, 4, "gray"), (16, 3, "gray"), (8, 3, "sum"), (8, 4, "sum")],
+)
+def test_luma_and_sums_are_those_of_the_array(depth: int, samples: int, channels: str) -> None:
+    array, raster = pixels_of(301, 427, samples, depth=depth)
+    array[:2, :2] = [[[2**depth - 1] * 3, [0] * 3], [[255, 0, 0], [0, 255, 255]]]
+    halves = [(k, 52 + k, 184 + k) for k in range(72)]
+    assert all((19595 * r + 38470 * g + 7471 * b) % 65536 == 32768 for r, g, b in halves)
+    array[2, : len(halves)] = halves  # which are rounded up
+    with use_engine(Engine.COMPILED):
+        selected = select_raster(Picture(raster), Channels(channels))
+        gray = select_raster(Picture(pixels_of(3, 4)[1]), Channels(channels))
+    assert selected is not None
+    assert gray is not None
+    np.testing.assert_array_equal(selected.array(), select_channels(array, Channels(channels)))
+
+
 @given(
     sides=st.tuples(st.integers(1, 12), st.integers(1, 12)),
     kernel=st.tuples(st.integers(1, 6), st.integers(1, 6)),

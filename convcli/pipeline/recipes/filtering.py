@@ -220,7 +220,7 @@ def _filtered(
         **window.for_channels(rendering.channels, picture.shape)._asdict(),
     }
     if mapping != SignedMapping.RAW and not _is_weighted(rendering, filter_, picture):
-        raster = select_raster(picture, rendering.channels)
+        raster = select_raster(picture, rendering.channels, window.jobs)
         filtered_raster = None if raster is None else filter_raster(raster, filter_, mapping, **keywords)
         if filtered_raster is not None:
             return _Filtered(*filtered_raster)

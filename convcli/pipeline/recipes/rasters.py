@@ -7,7 +7,11 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from convcli.compiled.engine import is_compiled
-from convcli.pictures.channels import Channels
+from convcli.convolution.planning import WindowKeywords
+from convcli.convolution.raster_filtering import filter_raster
+from convcli.convolution.rendering import SignedMapping
+from convcli.kernels.filter import Filter
+from convcli.pictures.channels import REC_601, Channels
 from convcli.pictures.picture import Picture
 from convcli.pictures.raster import Raster
 from convcli.pipeline.recipes.window import SlidingWindow
@@ -20,9 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["center_raster", "pixel_range", "select_raster"]
 
+CHANNEL_SUM, LUMA = (Filter("", ((weights,),), "", "", "") for weights in ((1, 1, 1), REC_601))
+"""Add up three channels that lie beside each other."""
 
-def select_raster(picture: Picture, channels: Channels) -> Raster | None:
+
+def select_raster(picture: Picture, channels: Channels, jobs: int | None = None) -> Raster | None:
     """Return the channels of a picture that are filtered, or None if that takes numpy.
+
+    Sums of 8-bit channels have 16 bits; at most `jobs` threads add them up.
 
     Examples
     --------
@@ -34,13 +43,25 @@ def select_raster(picture: Picture, channels: Channels) -> Raster | None:
     raster = picture.raster
     if raster is None or not is_compiled():
         return None
-    if channels == Channels.EACH:
+    if channels == Channels.EACH or (raster.channels is None and channels in (Channels.SUM, Channels.GRAY)):
         return raster
-    if channels not in (Channels.R, Channels.G, Channels.B) or raster.channels != 3:
+    if channels == Channels.DEPTHWISE or raster.channels != 3:
         return None
     height, width, distance = raster.samples.shape or ()
-    plane = _flat(raster)["rgb".index(channels) :: distance].tobytes()
-    return Raster.packed(plane, height, width, depth=raster.depth)
+    if channels in (Channels.R, Channels.G, Channels.B):
+        plane = _flat(raster)["rgb".index(channels) :: distance].tobytes()
+        return Raster.packed(plane, height, width, depth=raster.depth)
+    if channels == Channels.SUM and raster.depth > 8:
+        return None
+    row = Raster.packed(raster.samples, height, width * distance, depth=raster.depth)
+    window: WindowKeywords = {"stride": (1, distance), "padding": "valid", "jobs": jobs}
+    if channels == Channels.SUM:
+        joined = filter_raster(row, CHANNEL_SUM, SignedMapping.CLIP, depth=16, **window)
+    else:  # the bias rounds halves up
+        joined = filter_raster(
+            row, LUMA, SignedMapping.CLIP, scale=2**-16, bias=2**-18, depth=raster.depth, **window
+        )
+    return None if joined is None else joined.raster
 
 
 def center_raster(raster: Raster, window: SlidingWindow, size: tuple[int, int]) -> Raster:
