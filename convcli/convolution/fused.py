@@ -9,11 +9,11 @@ from convcli.convolution.buffers import BufferPool
 from convcli.convolution.compiled.fused import can_render, render_strips
 from convcli.convolution.planning import (
     ConvolutionSettings,
-    Plan,
     PlannedConvolution,
     WindowKeywords,
     plan_convolution,
 )
+from convcli.convolution.raster_filtering import Filtered
 from convcli.convolution.rendering import (
     Adjustment,
     Losses,
@@ -22,7 +22,7 @@ from convcli.convolution.rendering import (
     ValueRange,
     pixel_dtype,
 )
-from convcli.convolution.statistics import RunningStatistics, Statistics, measure
+from convcli.convolution.statistics import RunningStatistics, measure
 from convcli.convolution.strips import for_each_strip, run_convolution
 from convcli.convolution.weighted import SampleWeights, WeightedStrips
 from convcli.errors import parse_choice
@@ -39,34 +39,6 @@ __all__ = ["filter_pixels"]
 StripCallback: TypeAlias = "Callable[[slice, NDArray[Any], BufferPool], None]"
 
 
-class Filtered(NamedTuple):
-    """Pixels of a filtered image, and statistics of the values that they were rendered from.
-
-    Attributes
-    ----------
-    pixels : array
-        uint8 or uint16; for ``raw`` the values themselves, in `dtype`.
-    losses : Losses
-        How many pixels do not show their value; none for ``raw``.
-    statistics : Statistics or None
-        Smallest, largest and mean value; None if not measured.
-    dtype : dtype
-        Dtype of the values before rendering.
-    plan : Plan
-    """
-
-    pixels: NDArray[Any]
-    losses: Losses
-    statistics: Statistics | None
-    dtype: np.dtype[Any]
-    plan: Plan
-
-    @property
-    def saturated(self) -> int:
-        """Number of pixels that do not show their value."""
-        return self.losses.saturated
-
-
 def filter_pixels(
     image: ArrayLike,
     filter: Filter | str,
@@ -79,7 +51,7 @@ def filter_pixels(
     with_statistics: bool = False,
     weights: SampleWeights | None = None,
     **window: Unpack[WindowKeywords],
-) -> Filtered:
+) -> Filtered[NDArray[Any]]:
     """Filter an image and render the result as pixels: `apply_filter`, `adjust` and `render` in one pass.
 
     Parameters
@@ -125,12 +97,12 @@ def filter_pixels(
     if mapping == SignedMapping.RAW:
         values = strips.values()
         statistics = measure(values) if with_statistics else None
-        return Filtered(values, Losses(), statistics, values.dtype, planned.plan)
+        return Filtered(values, Losses(), statistics, values.dtype.name, planned.plan)
     if weighted is None and can_render(planned, mapping, adjustment):
         pixels = np.empty(planned.plan.shape, pixel_dtype(depth))
         counted = render_strips(planned, pixels, mapping, adjustment, with_statistics=with_statistics)
         if counted is not None:
-            return Filtered(pixels, *counted, strips.dtype, planned.plan)
+            return Filtered(pixels, *counted, strips.dtype.name, planned.plan)
     value_range = ValueRange()
     if mapping == SignedMapping.STRETCH:  # computed twice, with at most half the memory
         strips.for_each(lambda _, values, __: value_range.add(values))
@@ -171,7 +143,9 @@ class _AdjustedStrips(NamedTuple):
         return values
 
 
-def _render_strips(strips: _AdjustedStrips, renderer: Renderer, *, with_statistics: bool) -> Filtered:
+def _render_strips(
+    strips: _AdjustedStrips, renderer: Renderer, *, with_statistics: bool
+) -> Filtered[NDArray[Any]]:
     """Render each strip."""
     pixels = np.empty(strips.planned.plan.shape, pixel_dtype(renderer.depth))
     running = RunningStatistics() if with_statistics else None
@@ -184,4 +158,4 @@ def _render_strips(strips: _AdjustedStrips, renderer: Renderer, *, with_statisti
 
     strips.for_each(render_strip)
     statistics = None if running is None else running.result()
-    return Filtered(pixels, Losses.sum(losses), statistics, strips.dtype, strips.planned.plan)
+    return Filtered(pixels, Losses.sum(losses), statistics, strips.dtype.name, strips.planned.plan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Unpack
+from typing import Generic, NamedTuple, TypeVar, Unpack
 
 from convcli.compiled.engine import is_compiled
 from convcli.convolution.compiled.fused import can_render, render_strips
@@ -13,19 +13,20 @@ from convcli.errors import UsageError
 from convcli.kernels.filter import Filter
 from convcli.pictures.raster import Raster
 
-__all__ = ["FilteredRaster", "filter_raster"]
+__all__ = ["Filtered", "filter_raster"]
+
+Pixels = TypeVar("Pixels")
 
 
-class FilteredRaster(NamedTuple):
-    """Pixels of a filtered picture, and statistics of the values that they were rendered from.
+class Filtered(NamedTuple, Generic[Pixels]):
+    """Pixels of a filtered image, and statistics of the values that they were rendered from.
 
     Attributes
     ----------
-    raster : Raster
-        Of the requested depth. Where a pixel of the input has a fourth sample beside three channels, so have
-        those of the result; it is opaque.
+    pixels : Raster or array
+        Of 8 or 16 bits; for ``raw`` an array of the values themselves, in `dtype`.
     losses : Losses
-        How many pixels do not show their value.
+        How many pixels do not show their value; none for ``raw``.
     statistics : Statistics or None
         Smallest, largest and mean value; None if not measured.
     dtype : str
@@ -33,7 +34,7 @@ class FilteredRaster(NamedTuple):
     plan : Plan
     """
 
-    raster: Raster
+    pixels: Pixels
     losses: Losses
     statistics: Statistics | None
     dtype: str
@@ -51,7 +52,7 @@ def filter_raster(
     depth: int = 8,
     with_statistics: bool = False,
     **window: Unpack[WindowKeywords],
-) -> FilteredRaster | None:
+) -> Filtered[Raster] | None:
     """Filter a raster and render the result as pixels, as `filter_pixels` does for an array.
 
     Parameters
@@ -65,8 +66,9 @@ def filter_raster(
 
     Returns
     -------
-    FilteredRaster or None
-        None if the core is not compiled or cannot compute it: then `filter_pixels` does.
+    Filtered or None
+        None if the core is not compiled or cannot compute it: then `filter_pixels` does. Where a pixel of the
+        input has a fourth sample beside three channels, so have those of the result; it is opaque.
 
     Raises
     ------
@@ -96,4 +98,4 @@ def filter_raster(
     if counted is None:
         return None
     result = out.with_channels(channels) if has_fourth else out
-    return FilteredRaster(result, *counted, adjustment.result_type(planned.plan.result_type), planned.plan)
+    return Filtered(result, *counted, adjustment.result_type(planned.plan.result_type), planned.plan)

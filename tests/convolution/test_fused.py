@@ -62,13 +62,13 @@ def test_all_at_once_is_one_after_the_other(monkeypatch: pytest.MonkeyPatch, dat
     )
     assert found.pixels.dtype == pixels.dtype
     assert np.array_equal(found.pixels, pixels)
-    assert (found.saturated, found.dtype) == (saturated, numbers_dtype)
+    assert (found.losses.saturated, found.dtype) == (saturated, numbers_dtype)
     assert found.statistics is not None
     assert (found.statistics.lowest, found.statistics.highest) == (numbers.lowest, numbers.highest)
     assert found.statistics.mean == pytest.approx(numbers.mean, rel=1e-9, abs=1e-9)
     unmeasured = filter_pixels(image, chosen, how, **options)
     assert np.array_equal(unmeasured.pixels, pixels)
-    assert (unmeasured.saturated, unmeasured.statistics) == (saturated, None)
+    assert (unmeasured.losses.saturated, unmeasured.statistics) == (saturated, None)
 
 
 @pytest.mark.parametrize("how", ["abs", "clip", "center", "stretch"])
@@ -98,7 +98,7 @@ def test_nan_in_a_picture_of_floats_becomes_black_and_is_counted() -> None:
     image = np.zeros((9, 9), np.float32)
     image[4, 4] = np.nan
     found = filter_pixels(image, "sobel", with_statistics=True)
-    assert found.saturated == 8  # both kernels have a zero in the middle
+    assert found.losses.saturated == 8  # both kernels have a zero in the middle
     assert not found.pixels.any()
     assert found.statistics is not None
     assert (found.statistics.lowest, found.statistics.highest) == (0, 0)
@@ -109,7 +109,7 @@ def test_extreme_taps_saturate_and_never_turn_over() -> None:
     for taps, white in (([[2**54]], 255), ([[-(2**54)]], 255)):
         found = filter_pixels(image, custom_filter("kernel", taps), with_statistics=True)
         assert (found.pixels == white).all()
-        assert found.saturated == 16
+        assert found.losses.saturated == 16
     clipped = filter_pixels(image, custom_filter("kernel", [[-(2**54)]]), "clip")
     assert not clipped.pixels.any()
 

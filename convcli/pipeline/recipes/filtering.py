@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from convcli.convolution.compiled.fused import can_render
 from convcli.convolution.planning import (
     TYPE_BYTES,
     ConvolutionSettings,
     ImageKind,
-    Plan,
     plan_pixels,
 )
-from convcli.convolution.raster_filtering import filter_raster
-from convcli.convolution.rendering import Adjustment, Losses, SignedMapping, adjust
-from convcli.convolution.statistics import Statistics
+from convcli.convolution.raster_filtering import Filtered, filter_raster
+from convcli.convolution.rendering import Adjustment, SignedMapping, adjust
 from convcli.convolution.weighted import AlphaMode, weighting_bytes
 from convcli.errors import KernelError, UsageError
 from convcli.kernels.filter import Filter
@@ -190,16 +188,6 @@ def _filter_picture(
     return Result(result, record, result.notes, is_amplified=is_amplified, is_saturation_noted=on_saturation)
 
 
-class _Filtered(NamedTuple):
-    """Pixels of a result, how many of them do not show their value, and what is known about the values."""
-
-    pixels: NDArray[Any] | Raster
-    losses: Losses
-    statistics: Statistics | None
-    dtype: str
-    plan: Plan
-
-
 def _filtered(
     filter_: Filter,
     window: SlidingWindow,
@@ -208,7 +196,7 @@ def _filtered(
     mapping: SignedMapping,
     measured: bool,
     picture: Picture,
-) -> _Filtered:
+) -> Filtered[Any]:
     """Filter a raster in the compiled core if it can, otherwise arrays."""
     keywords: dict[str, Any] = {
         "scale": scale,
@@ -223,15 +211,12 @@ def _filtered(
         raster = select_raster(picture, rendering.channels, window.jobs)
         filtered_raster = None if raster is None else filter_raster(raster, filter_, mapping, **keywords)
         if filtered_raster is not None:
-            return _Filtered(*filtered_raster)
+            return filtered_raster
     from convcli.convolution.fused import filter_pixels  # late: most pictures are rasters
 
     pixels = select_channels(picture.pixels, rendering.channels)
     weights = rendering.weights(pixels, picture.alpha, filter_.kernels)
-    filtered = filter_pixels(pixels, filter_, mapping, weights=weights, **keywords)
-    return _Filtered(
-        filtered.pixels, filtered.losses, filtered.statistics, str(filtered.dtype), filtered.plan
-    )
+    return filter_pixels(pixels, filter_, mapping, weights=weights, **keywords)
 
 
 def _is_weighted(rendering: Rendering, filter_: Filter, picture: Picture) -> bool:
@@ -257,7 +242,7 @@ def _alpha_of_result(
             raster, filter_, SignedMapping.ABS, scale=scale, depth=raster.depth, **keywords
         )
         if filtered_raster is not None:
-            return filtered_raster.raster
+            return filtered_raster.pixels
     alpha = picture.alpha
     if alpha is None:
         return None

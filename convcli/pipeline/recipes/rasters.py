@@ -61,7 +61,7 @@ def select_raster(picture: Picture, channels: Channels, jobs: int | None = None)
         joined = filter_raster(
             row, LUMA, SignedMapping.CLIP, scale=2**-16, bias=2**-18, depth=raster.depth, **window
         )
-    return None if joined is None else joined.raster
+    return None if joined is None else joined.pixels
 
 
 def center_raster(raster: Raster, window: SlidingWindow, size: tuple[int, int]) -> Raster:
