@@ -1,5 +1,6 @@
 /* All loops, for the instruction set that the including file has selected. */
 #include "measure.inc.h"
+#include "shuffles.inc.h"
 #include "pool.inc.h"
 #include "pool_halves.inc.h"
 #include "png_loops.inc.h"

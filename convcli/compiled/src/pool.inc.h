@@ -8,11 +8,6 @@
 #else
 #define IGNORE_DEPENDENCIES
 #endif
-#if defined(__has_builtin) && (VECTOR_BYTES > 16 || defined(__ARM_NEON)) /* SSE2 has no shuffle of bytes */
-#if __has_builtin(__builtin_shufflevector)
-#define CAN_SHUFFLE
-#endif
-#endif
 
 enum { POOL_BLOCK = 512 }; /* samples that are combined at a time, so that what has been combined stays near */
 

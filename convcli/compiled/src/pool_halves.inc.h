@@ -73,51 +73,14 @@ static void CLONE(pool_select)(void *out, const void *line, ptrdiff_t pixels, pt
 DEFINE_OF_FOUR(8, uint16_t)
 DEFINE_OF_FOUR(16, uint32_t)
 
-/* Samples of neighboring pixels beside each other, as those of gray pixels are: rgbRGB becomes rRgGbB. The bytes of
-   16 are shuffled at once: those of `read` are used, `written` are made of them. */
+/* Samples of neighboring pixels beside each other, as those of gray pixels are: rgbRGB becomes rRgGbB. */
 #ifdef CAN_SHUFFLE
-typedef uint8_t CLONE(bytes) __attribute__((vector_size(16)));
-#define DEFINE_PAIR(name, read, written, ...)                                                                      \
-    static ptrdiff_t CLONE(name)(char *restrict pairs, const char *restrict row, ptrdiff_t size)                   \
-    {                                                                                                              \
-        ptrdiff_t done = 0;                                                                                        \
-        SHUFFLE_FOUR(read, written, __VA_ARGS__)                                                                   \
-        for (; done + 16 <= size; done += read, pairs += written) {                                                \
-            CLONE(bytes) pixels;                                                                                   \
-            memcpy(&pixels, row + done, 16);                                                                       \
-            pixels = __builtin_shufflevector(pixels, pixels, __VA_ARGS__);                                         \
-            memcpy(pairs, &pixels, 16);                                                                            \
-        }                                                                                                          \
-        return done;                                                                                               \
-    }
-/* Four times as many bytes at once: words are spread over four lanes of 16 bytes, shuffled, and moved together again. */
-#if defined(HAS_X86_CLONES) && VECTOR_BYTES == 64
-#define SHUFFLE_FOUR(read, written, ...)                                                                           \
-    const CLONE(words) spread = {WORDS_OF(0, read / 4), WORDS_OF(1, read / 4), WORDS_OF(2, read / 4),              \
-                                 WORDS_OF(3, read / 4)};                                                           \
-    const CLONE(words) joined = {JOINED(0, written / 4), JOINED(4, written / 4), JOINED(8, written / 4),           \
-                                 JOINED(12, written / 4)};                                                         \
-    const __m512i order = _mm512_broadcast_i32x4(_mm_setr_epi8(__VA_ARGS__));                                      \
-    for (; done + 64 <= size; done += 4 * read, pairs += 4 * written) {                                            \
-        __m512i pixels = _mm512_permutexvar_epi32((__m512i)spread, _mm512_loadu_si512(row + done));                \
-        pixels = _mm512_permutexvar_epi32((__m512i)joined, _mm512_shuffle_epi8(pixels, order));                    \
-        _mm512_storeu_si512(pairs, pixels);                                                                        \
-    }
-#define WORDS_OF(lane, words) FOUR_WORDS((lane) * (words), WORD_ITSELF, words)
-#define JOINED(first, words) FOUR_WORDS(first, JOINED_WORD, words)
-#define FOUR_WORDS(first, of, words) of(first, words), of(first + 1, words), of(first + 2, words), of(first + 3, words)
-#define WORD_ITSELF(word, words) (word)
-#define JOINED_WORD(word, words) ((word) / (words) * 4 + (word) % (words))
-typedef int32_t CLONE(words) __attribute__((vector_size(64)));
-#else
-#define SHUFFLE_FOUR(read, written, ...)
-#endif
-DEFINE_PAIR(pair_rgb_8, 12, 12, 0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11, 0, 0, 0, 0)
-DEFINE_PAIR(pair_rgbx_8, 16, 12, 0, 4, 1, 5, 2, 6, 8, 12, 9, 13, 10, 14, 0, 0, 0, 0)
-DEFINE_PAIR(pair_rgba_8, 16, 16, 0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15)
-DEFINE_PAIR(pair_rgb_16, 12, 12, 0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11, 0, 0, 0, 0)
-DEFINE_PAIR(pair_rgbx_16, 16, 12, 0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 0, 0, 0, 0)
-DEFINE_PAIR(pair_rgba_16, 16, 16, 0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15)
+DEFINE_SHUFFLE(pair_rgb_8, 12, 12, 0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11, 0, 0, 0, 0)
+DEFINE_SHUFFLE(pair_rgbx_8, 16, 12, 0, 4, 1, 5, 2, 6, 8, 12, 9, 13, 10, 14, 0, 0, 0, 0)
+DEFINE_SHUFFLE(pair_rgba_8, 16, 16, 0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15)
+DEFINE_SHUFFLE(pair_rgb_16, 12, 12, 0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11, 0, 0, 0, 0)
+DEFINE_SHUFFLE(pair_rgbx_16, 16, 12, 0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 0, 0, 0, 0)
+DEFINE_SHUFFLE(pair_rgba_16, 16, 16, 0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15)
 #endif
 
 /* As many pairs as shuffles make; return how many bytes of the row they take. */
