@@ -165,13 +165,13 @@ OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
     OutputFormat.BMP: FormatProperties(
         extensions=("bmp",),
         max_resolution=1e6,
-        encoder=EncoderMemory(byte=2.6),
+        encoder=EncoderMemory(byte=3),
         save_options={"format": "BMP"},
     ),
     OutputFormat.PNM: FormatProperties(
         extensions=("pnm", "pgm", "ppm"),
         sixteen_bits=True,
-        encoder=EncoderMemory(byte=2.6),
+        encoder=EncoderMemory(byte=3),
         save_options={"format": "PPM"},
     ),
     OutputFormat.AVIF: FormatProperties(  # without alpha: it would change the values of transparent pixels
