@@ -66,10 +66,13 @@ def compiled_depthwise(w: Array, bias: Array, rows: Axis, columns: Axis) -> Laye
     """Multiply each channel by its own weights ``(f_h, f_w, 1, n_c)``, add the bias."""
     from convcli.compiled import core  # late: it may not be installed
 
-    matrix = np.vstack([w.reshape(-1, w.shape[3]), bias])
-    # The core's vectors may begin at any channel.
-    channels = np.arange(w.shape[3] + BLOCK_BYTES // w.itemsize) % w.shape[3]
-    weights = matrix.take(channels, axis=1)
+    taps, channels = w[..., 0].size, w.shape[3]
+    weights = np.empty((taps + 1, channels + BLOCK_BYTES // w.itemsize), w.dtype)
+    weights[:-1, :channels] = w.reshape(taps, channels)
+    weights[-1, :channels] = bias
+    for start in range(channels, weights.shape[1], channels):  # the core's vectors may begin at any channel
+        repeated = weights[:, start : start + channels]
+        repeated[...] = weights[:, : repeated.shape[1]]
     geometry = _geometry(rows, columns)
 
     def compute(images: Array, first: tuple[int, int], target: Array, _: BufferPool) -> None:
