@@ -48,6 +48,7 @@ def ended_by(*numbers: int, call: str, cleans: bool, ignored: str = "SIGUSR1") -
     return process.returncode, out, err
 
 
+@pytest.mark.thorough(every=4)
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_ends_a_long_call_and_cleans_up(number: signal.Signals) -> None:
     assert ended_by(number, call=WITHOUT_LOCK, cleans=True) == (-number, b"cleaned up", b"")
