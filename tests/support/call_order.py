@@ -6,7 +6,6 @@ of a module and the name of a function in it.
 
 import os
 import sys
-import threading
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -35,7 +34,7 @@ def run(file: str, arguments: list[str]) -> NoReturn:
 
     os._exit = write_and_end
     sys.argv[1:] = arguments
-    threading.setprofile(record)
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # threads, which are not recorded, are not started
     sys.setprofile(record)
     main()
 
