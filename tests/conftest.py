@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import is_hypothesis_test, settings
 
+from convcli import parallel
 from convcli.cli.error_handling import run
 from tests.support.command_line import Ran, Runner
 from tests.support.engines import NEEDS_CORE, Engine, use_engine
@@ -60,6 +61,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Run a few named test files in one process, which starts faster than a process per core."""
     names = [name.partition("::")[0] for name in config.args]
     return 0 if len(names) <= 3 and all(Path(name).is_file() for name in names) else None
+
+
+@pytest.fixture(autouse=True)
+def no_idle_threads() -> None:
+    """Begin without threads that wait for work, so that a test knows which are started."""
+    parallel._Worker.end_idle()
 
 
 @pytest.fixture

@@ -30,11 +30,6 @@ def wait_for_idle(count: int) -> None:
         time.sleep(0.001)
 
 
-@pytest.fixture(autouse=True)
-def no_threads() -> None:
-    parallel._Worker.end_idle()
-
-
 def test_threads_are_kept_for_the_next_task(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "IDLE_SECONDS", 60)
     first = threads_of_task(3)
