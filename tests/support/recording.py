@@ -1,7 +1,8 @@
 """Recordings of a terminal: what commands print there, as one SVG that plays it.
 
-The commands run in a terminal of their own, 80x24. Every line is drawn once and appears at its time; where
-nothing moves, the last screen is seen.
+The commands run in a terminal of their own, 80x24. Every line is drawn once and appears at its time. The first
+command and its answer are there from the beginning, so that no still of the recording is empty; where nothing
+moves, the first screen is seen.
 """
 
 import os
@@ -26,7 +27,6 @@ CELL, LINE = 8.4, 18.0  # pixels: a letter's width, a line's height
 MARGIN, BAR = 14.0, 30.0  # around them, and above
 LETTERS = 14  # their size
 TYPING, LOOKING, END = 0.03, 2.2, 5.0  # seconds: a letter, an answer, the last screen
-FIRST = 1.0  # seconds of the last screen that come first, for viewers that show only the first frame
 PROMPT = "$ "
 HALF = "▀"
 FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
@@ -60,14 +60,15 @@ class Shown(NamedTuple):
 def recorded(commands: Sequence[str], folder: Path, environment: dict[str, str]) -> str:
     """Run the commands in a folder and return the recording, an SVG document."""
     lines: list[Shown] = []
-    now = 0.5
+    now = 0.0
     for command in commands:
         if len(PROMPT + command) > COLUMNS:
             raise ValueError(f"{command}: is wider than the terminal")
         if lines:
             lines.append(Shown(now, [], is_typed=False))
         lines.append(Shown(now, _runs(Text(PROMPT + command)), is_typed=True))
-        now += TYPING * len(command) + 0.3
+        if now:
+            now += TYPING * len(command) + 0.3
         answer = _answer(command, folder, environment)
         lines += [Shown(now, _runs(text), is_typed=False) for text in answer]
         now += LOOKING
@@ -116,7 +117,12 @@ def _document(lines: Sequence[Shown], total: float, commands: Sequence[str]) -> 
     width, height = COLUMNS * CELL + 2 * MARGIN, ROWS * LINE + BAR + MARGIN
     root = Element(
         "svg",
-        {"xmlns": "http://www.w3.org/2000/svg", "role": "img", "viewBox": f"0 0 {width:g} {height:g}"},
+        {
+            "xmlns": "http://www.w3.org/2000/svg",
+            "role": "img",
+            "viewBox": f"0 0 {width:g} {height:g}",
+            "xml:space": "preserve",  # for viewers that do not know white-space
+        },
     )
     SubElement(root, "title").text = "A terminal: " + "; ".join(commands)
     style = SubElement(root, "style")
@@ -137,9 +143,8 @@ def _rules(lines: Sequence[Shown], total: float) -> str:
     """Return what makes lines appear at their time, and the screen scroll."""
     rules = f"text{{font:{LETTERS}px {FONTS};white-space:pre}}"
     last_screen = f"{{transform:translateY({-LINE * max(0, len(lines) - ROWS):g}px)}}"
-    rules += f".all{last_screen}"
-    moving, playing = "", f"{total:.2f}s step-end {FIRST - total:.2f}s infinite"
-    times = sorted({time for line in lines for time in _times(line)})
+    moving, playing = "", f"{total:.2f}s step-end infinite"
+    times = sorted({time for line in lines for time in _times(line)} - {0})
     for time in times:
         part = f"{100 * time / total:.3f}%"
         moving += f"@keyframes {_name(time)}{{0%{{opacity:0}}{part},100%{{opacity:1}}}}"
@@ -155,12 +160,13 @@ def _rules(lines: Sequence[Shown], total: float) -> str:
 
 
 def _times(line: Shown) -> list[float]:
-    """Return when the words of a line appear: those of a command one after the other."""
+    """Return when the prompt and the words of a line appear: those of a command one after the other."""
     if not line.is_typed:
         return [line.time]
     command = line.runs[0].text.removeprefix(PROMPT)
     ends = [place for place, letter in enumerate(command) if letter == " "]
-    return [line.time, *(line.time + TYPING * end for end in (*ends, len(command)))]
+    typing = TYPING if line.time else 0
+    return [line.time, *(line.time + typing * end for end in (*ends, len(command)))]
 
 
 def _name(time: float) -> str:
@@ -183,7 +189,7 @@ def _add_line(parent: Element, line: Shown, top: float) -> None:
 
 
 def _group(parent: Element, time: float) -> Element:
-    return SubElement(parent, "g", {"class": _name(time)})
+    return SubElement(parent, "g", {"class": _name(time)} if time else {})
 
 
 def _add_run(group: Element, run: Run, top: float) -> None:
