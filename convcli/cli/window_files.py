@@ -1,7 +1,7 @@
 """The drawings of ``explain``: the sliding window, as a picture or an animation."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,9 @@ from convcli.signals import interruptible
 from convcli.sizes.windowed import Axis
 
 if TYPE_CHECKING:
-    from convcli.convolution.explaining import ExplainedResult
     from convcli.drawing.shapes import Animation, Drawing
+    from convcli.figures.window.captions import Explained
+    from convcli.sizes.reads import ReadCounts
 
 
 __all__ = ["WindowFiles"]
@@ -85,19 +86,19 @@ class WindowFiles:
         """The names of the files, as typed."""
         return [name for name in (self.output, self.animation) if name is not None]
 
-    def check_channels(self, image: str, channels: tuple[int, ...]) -> None:
-        """Check that what is drawn has a single channel; `channels` is their count, or empty.
+    def check_channels(self, image: str, count: int) -> None:
+        """Check that what is drawn is a single result; `count` is the number of channels that are not summed.
 
         Raises
         ------
         UsageError
-            It has several.
+            There are several.
         """
-        if self.names and channels > (1,):
+        if self.names and count > 1:
             option = "-o" if self.output is not None else "--animate"
-            choices = "r, g, b, gray or sum" if channels == (3,) else "sum"
+            choices = "r, g, b, gray or sum" if count == 3 else "sum"
             raise UsageError(
-                option, f"draws one channel, and {image} has {channels[0]}; choose one: --channels {choices}"
+                option, f"draws one channel, and {image} has {count}; choose one: --channels {choices}"
             )
 
     def record(self) -> dict[str, object]:
@@ -110,9 +111,15 @@ class WindowFiles:
         return [("drawn", escaped(name)) for name in self.names]
 
     def draw(
-        self, rows: Axis, columns: Axis, position: tuple[int, int], explained: "ExplainedResult | None" = None
+        self,
+        rows: Axis,
+        columns: Axis,
+        position: tuple[int, int],
+        explained: "Explained | None" = None,
+        *,
+        pooling: str = "",
     ) -> None:
-        """Draw the window into the files.
+        """Draw the window into the files; `pooling` is ``max`` or ``avg`` if it pools.
 
         Raises
         ------
@@ -125,14 +132,34 @@ class WindowFiles:
             return
         from convcli.figures.window.drawing import window_animation, window_drawing
 
+        self._write(
+            lambda: window_drawing(rows, columns, position, explained, pooling=pooling),
+            lambda: window_animation(rows, columns, explained, pooling=pooling, seconds=self.seconds),
+        )
+
+    def draw_reads(self, counts: "ReadCounts") -> None:
+        """Draw how often each pixel is read.
+
+        Raises
+        ------
+        SizeError
+            The input is too large to draw.
+        OutputError
+            The file cannot be written.
+        """
+        if not self.names:
+            return
+        from convcli.figures.window.reads import reads_drawing
+
+        self._write(lambda: reads_drawing(counts))
+
+    def _write(self, draw: "Callable[[], Drawing]", animate: "Callable[[], Animation] | None" = None) -> None:
         contents = []
         with interruptible():
             if self.output is not None:
-                drawing = window_drawing(rows, columns, position, explained)
-                contents.append((self.output, _encode(self.output, drawing)))
-            if self.animation is not None:
-                animation = window_animation(rows, columns, explained, seconds=self.seconds)
-                contents.append((self.animation, _encode(self.animation, animation)))
+                contents.append((self.output, _encode(self.output, draw())))
+            if self.animation is not None and animate is not None:
+                contents.append((self.animation, _encode(self.animation, animate())))
         for name, content in contents:
             write_output_file(name, content, self.inputs, force=self.force)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.errors import KernelError, MatrixError, describe_os_error
 from convcli.files.opening import open_input
@@ -21,9 +21,11 @@ from convcli.pictures.npy import read_npy
 from convcli.pictures.text_matrices import parse_integer, parse_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
-__all__ = ["KERNEL_FILES", "parse_kernel", "parse_kernel_matrix", "read_kernel"]
+__all__ = ["KERNEL_FILES", "KernelFile", "load_kernel", "parse_kernel", "parse_kernel_matrix", "read_kernel"]
 
 KERNEL_FILES = (".csv", ".txt", ".json", ".npy")  # file extensions
 TOO_LONG_MESSAGE = f"is too long for a kernel of at most {MAX_TAPS} coefficients"
@@ -88,6 +90,18 @@ def read_kernel(path: str | os.PathLike[str], *, axes: int = 2) -> NDArray[Any]:
     KernelError
         The file cannot be read, has another extension, or does not hold a kernel.
     """
+    return load_kernel(path, axes=axes).taps
+
+
+class KernelFile(NamedTuple):
+    """A kernel from a file, and what the file states besides: the other fields of a JSON object."""
+
+    taps: NDArray[Any]
+    fields: Mapping[str, object]
+
+
+def load_kernel(path: str | os.PathLike[str], *, axes: int = 2) -> KernelFile:
+    """Read a kernel as `read_kernel` does, with what its file states besides."""
     name = os.fsdecode(path)
     file = Path(name)
     if not name:
@@ -98,16 +112,16 @@ def read_kernel(path: str | os.PathLike[str], *, axes: int = 2) -> NDArray[Any]:
             raise KernelError(name, f"the name of a kernel file must end in {', '.join(others)} or {last}")
         with open_input(file) as stream:
             if file.suffix.lower() == ".npy":
-                return integers_if_exact(
-                    kernel_array(read_npy(stream, name, max_values=MAX_TAPS), name, axes=axes)
-                )
+                array = read_npy(stream, name, max_values=MAX_TAPS)
+                return KernelFile(integers_if_exact(kernel_array(array, name, axes=axes)), {})
             content = stream.read(64 * MAX_TAPS + 1)
         if len(content) > 64 * MAX_TAPS:
             raise KernelError(name, TOO_LONG_MESSAGE)
         text = content.decode("utf-8-sig")
         if file.suffix.lower() == ".json":
-            return integers_if_exact(kernel_array(_parse_json(text, name), name, axes=axes))
-        return parse_kernel(text, name)
+            rows, fields = _parse_json_file(text, name)
+            return KernelFile(integers_if_exact(kernel_array(rows, name, axes=axes)), fields)
+        return KernelFile(parse_kernel(text, name), {})
     except OSError as error:
         raise KernelError(name, describe_os_error(error)) from None
     except UnicodeDecodeError:
@@ -118,6 +132,11 @@ def read_kernel(path: str | os.PathLike[str], *, axes: int = 2) -> NDArray[Any]:
 
 def _parse_json(text: str, name: str) -> Any:
     """Return the rows that JSON holds, unchecked."""
+    return _parse_json_file(text, name)[0]
+
+
+def _parse_json_file(text: str, name: str) -> tuple[Any, Mapping[str, object]]:
+    """Return the rows that JSON holds, unchecked, and the fields of an object."""
     if text.count(",") > 2 * MAX_TAPS:  # the file may hold a little more than the taps
         raise KernelError(name, TOO_LONG_MESSAGE)
     try:
@@ -131,4 +150,4 @@ def _parse_json(text: str, name: str) -> Any:
         raise KernelError(name, 'has no "kernel"; write {"kernel": [[1, 0, -1]]}')
     if isinstance(rows, str):
         raise KernelError(name, f'has text as its kernel, {rows[:50]!r}; write {{"kernel": [[1, 0, -1]]}}')
-    return rows
+    return rows, value if isinstance(value, dict) else {}

@@ -172,6 +172,20 @@ class Axis(NamedTuple):
         elif self.countable:
             yield from ((gap.start(), gap.end() - 1) for gap in re.finditer(rb"\0+", self._read_marks()))
 
+    def read_counts(self) -> list[int]:
+        """Count for each input pixel how often it is read: by how many taps, over all outputs.
+
+        Examples
+        --------
+        >>> Axis(side=6, window=3).read_counts(), Axis(side=6, window=2, stride=3).read_counts()
+        ([1, 2, 3, 3, 2, 1], [1, 1, 0, 1, 1, 0])
+        """
+        counts = [0] * self.side
+        for _, inputs in self.taps():
+            for position in range(inputs.start, inputs.stop, inputs.step):
+                counts[position] += 1
+        return counts
+
     def taps(self) -> Iterator[tuple[slice, slice]]:
         """Yield for each tap the outputs for which it reads an input pixel, and those pixels.
 

@@ -95,6 +95,8 @@ USES: dict[str, dict[str, Use]] = {
     "explain": {
         "--filter": use("--filter", "prewitt-x"),
         "--kernel": use("--kernel", "1 2 -4"),
+        "--order": use("--order", "oihw", needs=(VOLUME, ("--map", "2"))),
+        "--map": use("--map", "1", needs=(VOLUME,)),
         "--at": use("--at", "2,1"),
         "--channels": use("--channels", "g"),
         "--angle": use("--angle", "30"),
@@ -107,6 +109,11 @@ USES: dict[str, dict[str, Use]] = {
         "--filter-size": use("-f", "5"),
         "--flip": use("--flip"),
         "--signed": use("--signed", "center"),
+        "--bias": use("--bias", "9"),
+        "--relu": use("--relu"),
+        "--pool": use("--pool", "max"),
+        "--reads": use("--reads"),
+        "--shift": use("--shift", "1"),
         "--output": use("-o", "window.svg"),
         "--animate": use("--animate", "moving.svg"),
         "--seconds": use("--seconds", "1", needs=(("--animate", "moving.svg"),)),
@@ -249,14 +256,25 @@ REFUSED = {  # each option, and those that it cannot be combined with
 --alpha: --input-size
 """,
     "explain": """
---filter: --kernel --input-size --filter-size
---kernel: --angle --size --input-size --filter-size
---channels: --input-size --filter-size
---angle: --input-size --filter-size
---size: --input-size --filter-size
---border: --input-size --filter-size
---input-size: --flip --signed --max-pixels --max-memory --frame
---filter-size: --flip --signed --max-pixels --max-memory --frame
+--filter: --kernel --order --map --input-size --filter-size --pool --reads
+--kernel: --order --map --angle --size --input-size --filter-size --pool --reads
+--order: --channels --angle --size --input-size --filter-size --pool --reads
+--map: --channels --angle --size --input-size --filter-size --pool --reads
+--at: --reads --shift
+--channels: --input-size --filter-size --reads
+--angle: --input-size --filter-size --pool --reads
+--size: --input-size --filter-size --pool --reads
+--padding: --pool --shift
+--border: --input-size --filter-size --pool --reads --shift
+--dilation: --pool
+--input-size: --flip --signed --bias --relu --shift --max-pixels --max-memory --frame
+--filter-size: --flip --signed --bias --relu --shift --max-pixels --max-memory --frame
+--flip: --pool --reads
+--signed: --pool --reads
+--bias: --pool --reads
+--relu: --pool --reads
+--reads: --shift --animate --seconds --max-pixels --max-memory --frame
+--shift: --output --animate --seconds
 --json: --text
 """,
     "learn": """
@@ -332,7 +350,11 @@ NATURAL: dict[str, dict[tuple[str, str], str]] = {  # no effect of the first bes
         ("--border", "--padding"): "without padding there is nothing to fill",
     },
     "pool": PREVIEW | FLOATS | {("--mode", "--input-size"): "both modes give this size"},
-    "explain": {("--animate", "--seconds"): "--seconds is used with it"},
+    "explain": {
+        ("--animate", "--seconds"): "--seconds is used with it",
+        ("--stride", "--pool"): "the window, 2x2, is the default",
+        ("--flip", "--shift"): "a derivative that is turned gives the negative result",
+    },
     "learn": PREVIEW | {("--seed", "--closed-form"): "without --abs, nothing is random"},
     "shape": {
         ("--input-size", "--valid-sizes"): "it gives only the channels",
@@ -389,12 +411,14 @@ def with_defaults(words: tuple[str, ...], **defaults: str) -> tuple[str, ...]:
 
 
 def explain_line(words: tuple[str, ...]) -> tuple[str, ...]:
-    if {"-n", "-f"} & {*words}:
+    is_pooling_of_picture = "--pool" in words and "-n" not in words and "--reads" not in words
+    if {"-n", "-f", "--reads"} & {*words} and not is_pooling_of_picture:
         return with_json(("explain", *with_defaults(words, n="9", f="3")))
-    chosen = {"--filter", "--kernel"} & {*words}
-    if {"-o", "--animate"} & {*words}:  # a drawing shows one channel
+    chosen = {"--filter", "--kernel", "--pool"} & {*words}
+    if {"-o", "--animate"} & {*words} and VOLUME[1] not in words:  # a drawing shows one channel
         words = with_defaults(words, channels="b")
-    return with_json(("explain", "photo.tif", *words, *(() if chosen else ("--filter", GABOR))))
+    default = "sobel-x" if "--shift" in words else GABOR
+    return with_json(("explain", "photo.tif", *words, *(() if chosen else ("--filter", default))))
 
 
 def learn_line(words: tuple[str, ...]) -> tuple[str, ...]:

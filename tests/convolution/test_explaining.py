@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from convcli.convolution.engine import apply_filter, convolve
-from convcli.convolution.explaining import explain_value
+from convcli.convolution.explaining.values import explain_value
 from convcli.errors import SizeError
 from convcli.kernels.lookup import kernel
 from convcli.pictures.channels import select_channels

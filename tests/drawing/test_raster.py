@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from convcli.convolution.engine import apply_filter
-from convcli.convolution.explaining import ExplainedResult
+from convcli.convolution.explaining.values import ExplainedResult
 from convcli.drawing.raster import paint_drawing, paint_frames, render_apng, render_gif, render_png
 from convcli.drawing.shapes import PALETTE, Anchor, Animation, Drawing, Ink, Line, Rectangle, Shape, Text
 from convcli.figures.window.drawing import END_PAUSE, window_animation
@@ -29,8 +29,8 @@ def pixels(*shapes: Shape, width: float = 40, height: float = 30) -> Any:
 
 def worked_example(name: str = "vertical", **options: Any) -> Animation:
     one = get_filter(name)
-    numbers = ExplainedResult(EDGE, one, apply_filter(EDGE, one, **options), **options)
-    return window_animation(numbers.rows, numbers.columns, numbers, seconds=0.3)
+    numbers = ExplainedResult.of_filter(EDGE, one, apply_filter(EDGE, one, **options), **options)
+    return window_animation(*numbers.axes, numbers, seconds=0.3)
 
 
 def test_paper_is_as_large_as_the_drawing() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convcli.convolution.engine import apply_filter
-from convcli.convolution.explaining import ExplainedResult
+from convcli.convolution.explaining.values import ExplainedResult
 from convcli.drawing.shapes import Anchor, Drawing, Line, Rectangle, Text, text_width
 from convcli.drawing.svg import render_animated_svg, render_svg
 from convcli.errors import SizeError
@@ -131,12 +131,12 @@ def test_cells_are_those_that_a_moving_window_meets(how: dict[str, Any]) -> None
 
 
 def explained(image: Any, one: Filter, **options: Any) -> ExplainedResult:
-    return ExplainedResult(image, one, apply_filter(image, one, **options), **options)
+    return ExplainedResult.of_filter(image, one, apply_filter(image, one, **options), **options)
 
 
 def drawn(image: Any, one: Filter, at: Place, **options: Any) -> Element:
     numbers = explained(image, one, **options)
-    return parsed(window_drawing(numbers.rows, numbers.columns, at, numbers))
+    return parsed(window_drawing(*numbers.axes, at, numbers))
 
 
 @settings(max_examples=examples(60))
@@ -193,7 +193,7 @@ def test_numbers_are_those_of_the_padded_picture(
 
 def test_the_worked_example() -> None:
     numbers = explained(EDGE, get_filter("vertical"), padding="valid")
-    drawing = window_drawing(numbers.rows, numbers.columns, (0, 1), numbers)
+    drawing = window_drawing(*numbers.axes, (0, 1), numbers)
     assert drawing.title == "vertical, 3x3, slides over an input of 6x6"
     assert drawing.description == (
         "Padding 0, stride 1x1, dilation 1x1: the output is 4x4. row 0, column 1 of the output reads rows 0 to 2 "
@@ -253,7 +253,7 @@ def test_pictures_of_any_shape(shape: Place, place: int) -> None:
     at = (0, shape[1] - 1) if place else (0, 0)
     at = (shape[0] - 1, 0) if place and shape[1] == 1 else at
     numbers = explained(image, get_filter("box"))
-    drawing = window_drawing(numbers.rows, numbers.columns, at, numbers)
+    drawing = window_drawing(*numbers.axes, at, numbers)
     root = parsed(drawing)
     assert set(boxes(root, "window, ")) == set(
         product(range(at[0] - 1, at[0] + 2), range(at[1] - 1, at[1] + 2))
@@ -276,7 +276,7 @@ DRAWINGS = {
 def test_texts_stay_in_their_cells_and_shapes_on_the_paper(name: str) -> None:
     image, filter_name, at = DRAWINGS[name]
     numbers = explained(image, get_filter(filter_name))
-    drawing = window_drawing(numbers.rows, numbers.columns, at, numbers)
+    drawing = window_drawing(*numbers.axes, at, numbers)
     root = parsed(drawing)
     assert len(render_svg(drawing)) < 1_000_000
     for kind in ("", "padding, ", "output "):
@@ -339,7 +339,7 @@ def test_errors_name_what_cannot_be_drawn(n: Place, f: int, options: dict[str, A
 @pytest.mark.parametrize("largest", [9, 999, 9999, 123456])
 def test_torn_edges_cut_no_number(largest: int) -> None:
     numbers = explained(np.full((9, 99), largest), get_filter("identity"))
-    drawing = window_drawing(numbers.rows, numbers.columns, (4, 50), numbers)
+    drawing = window_drawing(*numbers.axes, (4, 50), numbers)
     tears = [shape for shape in drawing.shapes if isinstance(shape, Line) and shape.thickness > 1]
     bands = [
         (
@@ -388,7 +388,7 @@ def test_each_frame_is_the_window_at_its_place(how: dict[str, Any]) -> None:
 
 def test_an_animation_of_numbers_fills_the_output_up() -> None:
     numbers = explained(EDGE, get_filter("vertical"), padding="valid")
-    animation = window_animation(numbers.rows, numbers.columns, numbers, seconds=0.25)
+    animation = window_animation(*numbers.axes, numbers, seconds=0.25)
     root = ElementTree.fromstring(render_animated_svg(animation))
     results = apply_filter(EDGE, "vertical", padding="valid").ravel().tolist()
     kept = [group for group in root.iter(f"{SVG}g") if "kept" in group.attrib["class"]]
@@ -419,7 +419,7 @@ def test_limits_of_animations(n: int, f: int, expected: str) -> None:
 def test_the_largest_animation_is_of_a_sane_size() -> None:
     image = np.random.default_rng(0).integers(0, 256, (18, 18)).astype(np.uint8)
     numbers = explained(image, get_filter("sobel-x"), padding="valid")
-    animation = window_animation(numbers.rows, numbers.columns, numbers)
+    animation = window_animation(*numbers.axes, numbers)
     assert len(animation.frames) == MAX_POSITIONS
     assert len(render_animated_svg(animation)) < 1_500_000
 

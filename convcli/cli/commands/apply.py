@@ -39,16 +39,7 @@ def apply(
             autocompletion=completers.kernels,
         ),
     ] = None,
-    order: Annotated[
-        str | None,
-        Option(
-            "--order",
-            help="Order of the axes of weights in a file: oihw (F, C, f, f; PyTorch) or hwio (f, f, C, F).",
-            metavar="AXES",
-            autocompletion=completers.enum_values("convcli.kernels.weights:AxisOrder"),
-            rich_help_panel=options.FILTER,
-        ),
-    ] = None,
+    order: options.Order = None,
     banks: Annotated[
         list[str] | None,
         Option(

@@ -40,6 +40,7 @@ __all__ = [
     "NetworkArgument",
     "OptionalPadding",
     "OptionalStride",
+    "Order",
     "OutputChannels",
     "OutputOption",
     "PaddingOption",
@@ -116,6 +117,16 @@ Dilation = Annotated[
         help="Dilation, the spacing of the kernel's coefficients: d or AxB.",
         metavar="STEP",
         rich_help_panel=WINDOW,
+    ),
+]
+Order = Annotated[
+    str | None,
+    Option(
+        "--order",
+        help="Order of the axes of weights in a file: oihw (F, C, f, f; PyTorch) or hwio (f, f, C, F).",
+        metavar="AXES",
+        autocompletion=enum_values("convcli.kernels.weights:AxisOrder"),
+        rich_help_panel=FILTER,
     ),
 ]
 OutputChannels = Annotated[

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+from convcli.cli.terminal.output import message
 from convcli.errors import KernelError
 from convcli.kernels.banks import Bank, filter_or_bank
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Filter, custom_filter
 from convcli.kernels.parsing import parse_kernel_matrix
-from convcli.kernels.weights import WEIGHT_FILES, read_weights, split_weights
+from convcli.kernels.weights import WEIGHT_FILES, load_weights, split_weights
+from convcli.sizes.text import format_size
 
 __all__ = ["is_kernel_file", "parse_kernel_option"]
 
@@ -45,8 +47,16 @@ def parse_kernel_option(text: str, order: str | None) -> Filter | Bank:
     """
     if text.startswith("@"):
         file, tensor = split_weights(text[1:])
-        taps = read_weights(file, tensor, order=order)
-        return filter_or_bank(tensor or Path(file).stem, taps)
+        weights = load_weights(file, tensor, order=order)
+        if weights.is_ambiguous:
+            volume = weights.taps.ndim == 3
+            read, other = ("(f, f, C)", "(C, f, f)") if volume else ("(f, f, C, F)", "(F, C, f, f)")
+            message(
+                "note",
+                f"{file}: {format_size(weights.taps.shape)} is read as {read}; if the axes are {other}, "
+                "add --order oihw",
+            )
+        return filter_or_bank(tensor or Path(file).stem, weights.taps)
     try:
         return custom_filter("kernel", parse_kernel_matrix(text, "--kernel"))
     except KernelError:

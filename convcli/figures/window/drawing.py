@@ -11,6 +11,7 @@ from convcli.drawing.shapes import (
     Animation,
     Drawing,
     Ink,
+    Line,
     Rectangle,
     Shape,
     Text,
@@ -33,12 +34,13 @@ from convcli.figures.window.layout import (
     WindowLayout,
     holds_numbers,
 )
+from convcli.figures.window.volumes import VolumeShapes, tap_color
 from convcli.sizes.axes import check_position
 from convcli.sizes.text import format_size
 from convcli.sizes.windowed import Axis
 
 if TYPE_CHECKING:
-    from convcli.convolution.explaining import ExplainedResult
+    from convcli.figures.window.captions import Explained
 
 
 __all__ = ["MAX_CELLS", "MAX_POSITIONS", "window_animation", "window_drawing"]
@@ -51,7 +53,12 @@ END_PAUSE = 2.0  # seconds after the last frame
 
 
 def window_drawing(
-    rows: Axis, columns: Axis, at: tuple[int, int] = (0, 0), explained: "ExplainedResult | None" = None
+    rows: Axis,
+    columns: Axis,
+    at: tuple[int, int] = (0, 0),
+    explained: "Explained | None" = None,
+    *,
+    pooling: str = "",
 ) -> Drawing:
     """Draw a sliding window at one of its positions.
 
@@ -61,8 +68,10 @@ def window_drawing(
         How the window slides.
     at : (row, column)
         Position in the output. Of a large input and output, only the part around this position is drawn.
-    explained : ExplainedResult, optional
+    explained : ExplainedResult or ExplainedPooling, optional
         The values to show in the cells; without them only the geometry is drawn.
+    pooling : str
+        ``max`` or ``avg`` if the window pools; empty for a filter.
 
     Returns
     -------
@@ -85,6 +94,7 @@ def window_drawing(
         rows=axis_view(rows, at[0], max_cells),
         columns=axis_view(columns, at[1], max_cells),
         explained=explained,
+        pooling=pooling,
     )
     scene, caption = WindowShapes(layout), layout.caption(at)
     outputs = layout.output_positions() if layout.numbers else ()  # all results, not only those before `at`
@@ -103,13 +113,18 @@ def window_drawing(
 
 
 def window_animation(
-    rows: Axis, columns: Axis, explained: "ExplainedResult | None" = None, *, seconds: float = 0.5
+    rows: Axis,
+    columns: Axis,
+    explained: "Explained | None" = None,
+    *,
+    pooling: str = "",
+    seconds: float = 0.5,
 ) -> Animation:
     """Animate a sliding window over all its positions, row by row, as it fills the output.
 
     Parameters
     ----------
-    rows, columns, explained
+    rows, columns, explained, pooling
         As for `window_drawing`.
     seconds : float
         Time per position.
@@ -143,7 +158,10 @@ def window_animation(
             "of it, or draw one position with -o",
         )
     layout = WindowLayout(
-        rows=axis_view(rows, 0, MAX_CELLS), columns=axis_view(columns, 0, MAX_CELLS), explained=explained
+        rows=axis_view(rows, 0, MAX_CELLS),
+        columns=axis_view(columns, 0, MAX_CELLS),
+        explained=explained,
+        pooling=pooling,
     )
     scene = WindowShapes(layout)
     positions = list(output_positions(rows, columns))
@@ -172,21 +190,26 @@ class WindowShapes:
 
     layout: WindowLayout
 
+    @cached_property
+    def _volume(self) -> VolumeShapes:
+        return VolumeShapes(self.layout)
+
     def background_shapes(self, lines: int) -> Iterator[Shape]:
         """Yield the fixed shapes: cells, taps, headings, legend, and formulas below `lines` lines."""
         inputs, _, outputs = self.layout.grids
+        yield from self._volume.planes()
         for row, column in self.layout.input_positions():
             yield self._input_cell(row, column)
         yield from self._taps()
+        yield from self._volume.outlines()
+        yield from self._volume.slices()
         for row, column in self.layout.output_positions():
-            number = "" if self.layout.numbers is None else f": {self.layout.numbers.result(row, column)}"
+            number = "" if self.layout.numbers is None else f": {self.layout.numbers.result_at(row, column)}"
             title = f"output row {row}, column {column}{number}"
             yield outputs.cell(row, column, fill=Ink.PAPER, title=title)
-        for grid, limits in (
-            (inputs, (self.layout.rows.axis.side, self.layout.columns.axis.side)),
-            (outputs, (self.layout.rows.axis.output, self.layout.columns.axis.output)),
-        ):
-            yield from index_texts(grid, limits)
+        rows, columns = self.layout.rows.axis, self.layout.columns.axis
+        yield from index_texts(inputs, (rows.side, columns.side), self.layout.stack)
+        yield from index_texts(outputs, (rows.output, columns.output))
         yield from self._headings()
         yield from self._legend()
         for count, formula in enumerate(self.layout.formulas):
@@ -196,7 +219,8 @@ class WindowShapes:
     def _input_cell(self, row: int, column: int) -> Rectangle:
         padding = self._is_padding(row, column)
         kind = "padding, " if padding else ""
-        number = "" if self.layout.numbers is None else f": {self.layout.numbers.value(row, column)}"
+        value = None if self.layout.numbers is None else self.layout.numbers.value(row, column)
+        number = "" if value is None else f": {value}"
         unread = ", never read" if self._is_unread(row, column) else ""
         title = f"{kind}row {row}, column {column}{number}{unread}"
         fill = Ink.GRAY if padding else Ink.PAPER
@@ -222,16 +246,17 @@ class WindowShapes:
     def _taps(self) -> Iterator[Shape]:
         """Yield the filter: taps colored by sign, or in the window's color if no values are shown."""
         grids = self.layout.grids.taps
-        explained = self.layout.explained
-        kernels = [] if explained is None else [taps.tolist() for taps in explained.taps]
+        filtered = self.layout.captions.filtered
+        kernels = [] if filtered is None else [taps.tolist() for taps in filtered.taps[: len(grids)]]
         for number, (grid, taps) in enumerate(zip_longest(grids, kernels), 1):
             if len(grids) > 1:
                 yield left_aligned_text(grid.x, grid.y - 10, f"{number}", LEGEND_SIZE, fill=Ink.FAINT)
             for row, column in product(grid.rows.positions, grid.columns.positions):
                 tap = None if taps is None else taps[row][column]
                 value = "" if tap is None else f": {tap}"
-                title = f"filter row {row}, column {column}{value}"
-                yield grid.cell(row, column, fill=Ink.ORANGE if tap is None else _tap_color(tap), title=title)
+                name = "window" if self.layout.pooling else "filter"
+                title = f"{name} row {row}, column {column}{value}"
+                yield grid.cell(row, column, fill=Ink.ORANGE if tap is None else tap_color(tap), title=title)
                 if tap is not None and self.layout.numbers is not None:
                     yield self._number(grid, row, column, tap)
             yield grid.frame(grid.rows.positions, grid.columns.positions, Ink.LINE)
@@ -240,15 +265,22 @@ class WindowShapes:
         """Yield the headings, and the operators between the grids."""
         inputs, taps, outputs = self.layout.grids
         middle = (inputs.y + inputs.bottom) / 2
-        tops = inputs.y, taps[0].y - LABEL_SPACE * (len(taps) > 1), outputs.y
+        stack = self.layout.stack
+        tops = inputs.y - stack, taps[0].y - stack - LABEL_SPACE * (len(taps) > 1), outputs.y
         for grid, top, indices, (first, second) in zip(
             (inputs, taps[0], outputs), tops, INDEX_SPACES, self.layout.captions.headings, strict=True
         ):
             y = top - indices - TITLE_SIZE / 2 - LINE_HEIGHT * bool(second)
             yield left_aligned_text(grid.x, y, first, TITLE_SIZE, bold=True)
             yield left_aligned_text(grid.x, y + LINE_HEIGHT, second, LEGEND_SIZE, fill=Ink.FAINT)
-        for sign, x in (("*", taps[0].x - GAP / 2), ("=", outputs.x - self.layout.gutter - GAP / 2)):
-            yield Text(x=x, y=middle, text=sign, size=28, fill=Ink.FAINT)
+        x = taps[0].x - GAP / 2
+        if self.layout.pooling:
+            points = ((x - 12, middle), (x + 12, middle))
+            yield Line(points=points, stroke=Ink.FAINT, thickness=2, arrow=True)
+        else:
+            yield Text(x=x, y=middle, text="*", size=28, fill=Ink.FAINT)
+        x = outputs.x - self.layout.gutter - GAP / 2
+        yield Text(x=x, y=middle, text="=", size=28, fill=Ink.FAINT)
 
     def _legend(self) -> Iterator[Shape]:
         x, y, side = float(MARGIN), self.layout.bottom + 28, 14
@@ -276,7 +308,7 @@ class WindowShapes:
         if self.layout.numbers is None:
             yield outputs.cell(*position, fill=Ink.GREEN)
         else:
-            yield self._number(outputs, *position, self.layout.numbers.result(*position))
+            yield self._number(outputs, *position, self.layout.numbers.result_at(*position))
 
     def frame(
         self, position: tuple[int, int], caption: list[str], *, titled: bool = False
@@ -286,6 +318,7 @@ class WindowShapes:
         rows = self.layout.rows.axis.positions_read(position[0])
         columns = self.layout.columns.axis.positions_read(position[1])
         marks = self._marks()
+        yield from self._volume.window(rows, columns)
         for (number_row, row), (number_column, column) in product(enumerate(rows), enumerate(columns)):
             padding = self._is_padding(row, column)
             title = f"window, row {row}, column {column}" if titled else ""
@@ -293,25 +326,46 @@ class WindowShapes:
             if marks is not None:
                 yield self._mark(row, column, marks[number_row][number_column])
         yield inputs.frame(rows, columns, Ink.STRONG_ORANGE)
+        yield from self._volume.patches(position)
+        yield from self._pooled(position)
         yield outputs.cell(
             *position,
             fill=Ink.ORANGE,
             title=f"window, output row {position[0]}, column {position[1]}" if titled else "",
         )
         if self.layout.numbers is not None:
-            yield self._number(outputs, *position, self.layout.numbers.result(*position), bold=True)
+            yield self._number(outputs, *position, self.layout.numbers.result_at(*position), bold=True)
         row, column = position
         yield outputs.frame(range(row, row + 1), range(column, column + 1), Ink.STRONG_ORANGE)
         for count, line in enumerate(caption):
             y = self.layout.caption_top + count * LINE_HEIGHT
             yield left_aligned_text(MARGIN, y, line, CAPTION_SIZE)
 
+    def _pooled(self, position: tuple[int, int]) -> Iterator[Shape]:
+        """Yield the values of the window that is pooled, and where the largest of them is."""
+        pooled = self.layout.captions.pooled
+        if pooled is None or self.layout.numbers is None:
+            return
+        inputs, (grid, *_), _ = self.layout.grids
+        window = pooled.window(*position)
+        for (number_row, row), (number_column, column) in product(
+            enumerate(window.rows), enumerate(window.columns)
+        ):
+            value, is_winner = window.values[number_row][number_column], (row, column) in window.winners[:1]
+            if is_winner:
+                for cells, place in ((inputs, (row, column)), (grid, (number_row, number_column))):
+                    yield cells.cell(*place, fill=Ink.GREEN, stroke=Ink.STRONG_GREEN)
+            if value is None:
+                yield grid.cell(number_row, number_column, fill=Ink.GRAY, dashed=True)
+            else:
+                yield self._number(grid, number_row, number_column, value, bold=is_winner)
+
     def _marks(self) -> list[list[Number]] | None:
         """Return the taps to write into the window: those of a single, small kernel."""
-        numbers = self.layout.numbers
-        if numbers is None or len(numbers.taps) > 1 or numbers.taps[0].size > MAX_MARKED:
+        filtered = None if self.layout.numbers is None else self.layout.captions.filtered
+        if filtered is None or len(filtered.taps) > 1 or filtered.taps[0].size > MAX_MARKED:
             return None
-        taps: list[list[Number]] = numbers.taps[0].tolist()
+        taps: list[list[Number]] = filtered.taps[0].tolist()
         return taps
 
     def _mark(self, row: int, column: int, tap: Number) -> Text:
@@ -332,10 +386,7 @@ class WindowShapes:
                 padding = self._is_padding(row, column)
                 faint = padding or self._is_unread(row, column)
                 value = self.layout.numbers.value(row, column)
-                yield self._number(inputs, row, column, value, Ink.FAINT if faint else Ink.TEXT)
+                if value is not None:
+                    yield self._number(inputs, row, column, value, Ink.FAINT if faint else Ink.TEXT)
         yield from torn_edges(inputs)
         yield from torn_edges(outputs)
-
-
-def _tap_color(tap: Number) -> Ink:
-    return Ink.PAPER if tap == 0 else Ink.RED if tap > 0 else Ink.BLUE

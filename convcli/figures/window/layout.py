@@ -15,10 +15,11 @@ from convcli.drawing.shapes import LETTER_WIDTH, text_width
 from convcli.figures.window.axis_views import AxisView, VisibleRange, check_drawable
 from convcli.figures.window.captions import Captions
 from convcli.figures.window.grids import INDEX_SIZE, TEAR_REACH, Grid
+from convcli.figures.window.slices import MAX_SLICES, SliceBlocks, plane_step
 from convcli.sizes.windowed import Axis
 
 if TYPE_CHECKING:
-    from convcli.convolution.explaining import ExplainedResult
+    from convcli.figures.window.captions import Explained
 
 
 __all__ = [
@@ -44,6 +45,8 @@ INDEX_SPACES = 20, 8, 20  # space for column numbers above input, filter and out
 LABEL_SPACE = 20  # space for the number of a kernel
 LINE_HEIGHT = 19  # line height of a caption
 CAPTION_WIDTHS = 650, 860  # minimum width, and maximum width for a formula
+MAX_LARGE_SLICE = 7  # taps per side of a volume whose channels are drawn in larger cells
+SLICES_GAP, SUM_WIDTH, SLICES_WIDTH = 22, 50, 880  # above the channels of a volume, for each sum, for all
 MAX_CHARACTERS = 7  # maximum characters of a number in a cell, if two of its digits remain
 
 Number = int | float
@@ -69,7 +72,7 @@ class Grids(NamedTuple):
     outputs: Grid
 
 
-def holds_numbers(rows: Axis, columns: Axis, explained: "ExplainedResult | None") -> bool:
+def holds_numbers(rows: Axis, columns: Axis, explained: "Explained | None") -> bool:
     """Whether cells show values: there are some, and the window is small enough."""
     taps, extent = MAX_WITH_NUMBERS
     return (
@@ -99,7 +102,8 @@ class WindowLayout:
 
     rows: AxisView
     columns: AxisView
-    explained: "ExplainedResult | None"
+    explained: "Explained | None"
+    pooling: str = ""
 
     def __post_init__(self) -> None:
         check_drawable(self.rows.axis, self.columns.axis)
@@ -107,14 +111,26 @@ class WindowLayout:
     # Texts ------------------------------------------------------------------------------------------------
 
     @cached_property
-    def numbers(self) -> "ExplainedResult | None":
+    def numbers(self) -> "Explained | None":
         """The values in the cells; None if there are none or no space for them."""
         return self.explained if holds_numbers(self.rows.axis, self.columns.axis, self.explained) else None
 
     @cached_property
     def captions(self) -> Captions:
         """The texts of the drawing."""
-        return Captions(rows=self.rows.axis, columns=self.columns.axis, explained=self.explained)
+        return Captions(
+            rows=self.rows.axis, columns=self.columns.axis, explained=self.explained, pooling=self.pooling
+        )
+
+    @property
+    def planes(self) -> int:
+        """The number of planes that are drawn of a volume; 1 for a matrix."""
+        return min(self.captions.depth, MAX_SLICES)
+
+    @property
+    def stack(self) -> float:
+        """How far the planes of a volume reach behind the first, up and to the right."""
+        return (self.planes - 1) * plane_step(self.planes)
 
     def caption(self, position: tuple[int, int]) -> list[str]:
         """Return the sentences, wrapped into lines."""
@@ -140,10 +156,24 @@ class WindowLayout:
         """All values in cells."""
         if self.numbers is None:
             return []
-        values = (self.numbers.value(*position) for position in self.input_positions())
-        taps = (tap for kernel in self.numbers.taps for tap in kernel.ravel().tolist())
-        results = (self.numbers.result(*position) for position in self.output_positions())
-        return [self.format_short(number) for group in (values, taps, results) for number in group]
+        filtered = self.captions.filtered
+        kernels = () if filtered is None else filtered.taps
+        taps = (tap for kernel in kernels for tap in kernel.ravel().tolist())
+        results = (self.numbers.result_at(*position) for position in self.output_positions())
+        return [
+            self.format_short(number)
+            for group in (self._values(), taps, results)
+            for number in group
+            if number is not None
+        ]
+
+    def _values(self) -> Iterator[Number | None]:
+        """Yield the visible values of the input, of all planes; None on the padding of pooling."""
+        for position in self.input_positions():
+            if self.captions.pooled is not None:
+                yield self.captions.pooled.value(*position)
+            elif self.captions.filtered is not None:
+                yield from (self.captions.filtered.value(*position, plane) for plane in range(self.planes))
 
     @cached_property
     def _longest(self) -> int:
@@ -196,7 +226,8 @@ class WindowLayout:
     def grids(self) -> Grids:
         """Input, kernels and output: side by side, vertically centered."""
         width, height = self._cell
-        kernels = 1 if self.explained is None else len(self.explained.taps)
+        filtered = self.captions.filtered
+        kernels = 1 if filtered is None or filtered.is_volume else len(filtered.taps)
         stacked = min(kernels, MAX_STACKED)
         f_rows, f_columns = (
             VisibleRange(first=0, last=view.axis.window - 1) for view in (self.rows, self.columns)
@@ -211,8 +242,10 @@ class WindowLayout:
             TITLE_SIZE + LINE_HEIGHT * bool(second) + indices
             for (_, second), indices in zip(self.captions.headings, INDEX_SPACES, strict=True)
         ]
+        stacks = self.stack, self.stack, 0.0
         middle = MARGIN + max(
-            height / 2 + space for height, space in zip(heights, heading_heights, strict=True)
+            height / 2 + space + stack
+            for height, space, stack in zip(heights, heading_heights, stacks, strict=True)
         )
         titles = self._heading_widths
         x = MARGIN + self.gutter
@@ -220,7 +253,7 @@ class WindowLayout:
             x=x, y=middle - heights[0] / 2, rows=self.rows.inputs, columns=self.columns.inputs, width=width,
             height=height,
         )  # fmt: skip
-        x += max(len(self.columns.inputs) * width, titles[0]) + GAP
+        x += max(len(self.columns.inputs) * width + self.stack, titles[0]) + GAP
         step = len(f_columns) * width + 24
         taps = tuple(
             Grid(
@@ -233,7 +266,7 @@ class WindowLayout:
             )
             for number in range(kernels)
         )
-        x = max(taps[-1].right, x + titles[1]) + GAP + self.gutter
+        x = max(taps[-1].right + self.stack, x + titles[1]) + GAP + self.gutter
         outputs = Grid(
             x=x, y=middle - heights[2] / 2, rows=self.rows.outputs, columns=self.columns.outputs, width=width,
             height=height,
@@ -246,13 +279,49 @@ class WindowLayout:
         outputs, title = self.grids.outputs, self._heading_widths[2]
         formula = max(text_width(text, CAPTION_SIZE) for text in self.captions.formulas) + 1
         least, most = CAPTION_WIDTHS
-        return max(outputs.right, outputs.x + title, MARGIN + max(least, min(formula, most))) + MARGIN
+        slices = 0 if self.slices is None else self.slices.right
+        text = MARGIN + max(least, min(formula, most))
+        return max(outputs.right, outputs.x + title, text, slices) + MARGIN
+
+    @cached_property
+    def slices(self) -> SliceBlocks | None:
+        """The channels of a volume with their numbers, below the volume; None without numbers."""
+        filtered = self.captions.filtered
+        if self.numbers is None or filtered is None or not filtered.is_volume:
+            return None
+        window = tuple(VisibleRange(first=0, last=view.axis.window - 1) for view in (self.rows, self.columns))
+        return SliceBlocks(
+            x=MARGIN,
+            y=self._bottom_of_grids + SLICES_GAP,
+            available=max(self.grids.outputs.right - MARGIN, SLICES_WIDTH),
+            window=(window[0], window[1]),
+            depth=filtered.depth,
+            cell=self.slice_cell,
+            sum_width=SUM_WIDTH,
+        )
+
+    @cached_property
+    def slice_cell(self) -> tuple[float, float]:
+        """Width and height of a cell in the blocks of the channels."""
+        style = self.slice_style
+        longest = max(map(len, self._number_texts)) * style.font_size * LETTER_WIDTH
+        return max(style.cell_size, math.ceil(longest + 8)), style.cell_size
+
+    @property
+    def slice_style(self) -> NumberStyle:
+        """The look of these cells."""
+        is_small = max(self.rows.axis.window, self.columns.axis.window) <= MAX_LARGE_SLICE
+        return NUMBER_STYLES[1 if is_small else 2]
+
+    @property
+    def _bottom_of_grids(self) -> float:
+        inputs, taps, outputs = self.grids
+        return max(grid.bottom for grid in (inputs, *taps, outputs))
 
     @cached_property
     def bottom(self) -> float:
         """The bottom edge of the lowest grid."""
-        inputs, taps, outputs = self.grids
-        return max(grid.bottom for grid in (inputs, *taps, outputs))
+        return self._bottom_of_grids if self.slices is None else self.slices.bottom
 
     def height(self, lines: int) -> float:
         """Return the height of the drawing with a caption of `lines` lines."""

@@ -4,49 +4,28 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from shutil import get_terminal_size
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convcli.cli.reports.pictures.kernels import aligned_rows
 from convcli.cli.terminal.output import escaped, labeled_text
-from convcli.convolution.explaining import WeightedSum
+from convcli.convolution.explaining.values import ExplainedResult, WeightedSum
 from convcli.convolution.rendering import SignedMapping
-from convcli.figures.window.captions import MAX_TERMS, factor_text, number_text
+from convcli.figures.window.captions import (
+    MAX_TERMS,
+    adjustment_steps,
+    factor_text,
+    number_text,
+    sum_step,
+)
 from convcli.files.streams import input_name
-from convcli.kernels.filter import Filter
+from convcli.pipeline.explaining import ExplainedPicture
 
-__all__ = ["ChannelValue", "ValueReport"]
+__all__ = ["ValueReport", "result_text"]
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ChannelValue:
-    """One value of the result of a channel, and what it comes from.
-
-    Attributes
-    ----------
-    name : str
-        Of the channel: gray, r, g, b, sum or its number from 1.
-    weighted_sums : tuple of WeightedSum
-        For each kernel.
-    value, pixel : int or float
-        The value, and what `apply` writes in its place.
-    """
-
-    name: str
-    weighted_sums: tuple[WeightedSum, ...]
-    value: int | float
-    pixel: int | float
-
-    def record(self) -> dict[str, object]:
-        """Return the JSON keys of a channel."""
-        return {
-            "channel": self.name,
-            "cells": [_weighted_sum_record(weighted_sum) for weighted_sum in self.weighted_sums],
-            "value": self.value,
-            "pixel": self.pixel,
-        }
+MAX_CHANNELS = 8  # of a volume whose numbers are shown in a terminal
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,89 +34,164 @@ class ValueReport:
 
     Attributes
     ----------
-    image : str
-        As it was typed.
-    filter : Filter
+    image, filter : str
+        The image as it was typed, and the name of the filter.
+    map : int or None
+        Which filter of a bank it is, from 1.
     position : (row, column)
         Of the result.
-    channels : tuple of ChannelValue
-    signed : SignedMapping
-        How `apply` makes pixels.
-    depth : 8 or 16
-        Bits of such a pixel.
+    explained : ExplainedPicture
     """
 
     image: str
-    filter: Filter
+    filter: str
+    map: int | None
     position: tuple[int, int]
-    channels: tuple[ChannelValue, ...]
-    signed: SignedMapping
-    depth: int
+    explained: ExplainedPicture
+
+    @property
+    def _channels(self) -> "list[tuple[str, ExplainedResult, int | float]]":
+        """The name of each channel, its result, and what `apply` writes."""
+        results = cast("tuple[ExplainedResult, ...]", self.explained.channels)
+        pixels = self.explained.pixels(self.position)
+        return list(zip(self.explained.names, results, pixels, strict=True))
 
     def record(self) -> dict[str, object]:
         """Return the JSON record: one channel's keys are at the top level, several are a list."""
-        source: dict[str, object] = {"input": self.image, "filter": self.filter.name}
+        source: dict[str, object] = {"input": self.image, "filter": self.filter}
+        if self.map is not None:
+            source["map"] = self.map
         position = {"row": self.position[0], "column": self.position[1]}
-        rendering = {"signed": self.signed, "combination": str(self.filter.combination)}
-        records = [channel.record() for channel in self.channels]
-        if len(records) > 1:
+        channels = self._channels
+        _, first, pixel = channels[0]
+        rendering: dict[str, object] = {
+            "signed": self.explained.signed,
+            "combination": str(first.combination),
+        }
+        if first.bias or first.relu or first.is_volume:
+            rendering |= {"bias": first.bias, "relu": first.relu}
+        if first.is_volume:
+            sums = first.weighted_sums(*self.position)
+            slices = [
+                {"channel": plane, "cells": [_weighted_sum_record(weighted_sum)]}
+                for plane, weighted_sum in zip(first.plane_names, sums, strict=True)
+            ]
+            total = {"sum": first.combined(*self.position), "value": first.result_at(*self.position)}
+            return {**source, **position, "channels": slices, **total, "pixel": pixel, **rendering}
+        if len(channels) > 1:
+            records = [self._channel_record(*channel) for channel in channels]
             return {**source, **position, "channels": records, **rendering}
-        (record,) = records
+        record = self._channel_record(*channels[0])
         return {**source, "channel": record.pop("channel"), **position, **record, **rendering}
+
+    def _channel_record(self, name: str, result: ExplainedResult, pixel: int | float) -> dict[str, object]:
+        return {
+            "channel": name,
+            "cells": list(map(_weighted_sum_record, result.weighted_sums(*self.position))),
+            "value": result.result_at(*self.position),
+            "pixel": pixel,
+        }
 
     def values_text(self) -> str:
         """Return the values alone, tab-separated."""
-        return "\t".join(f"{channel.value}" for channel in self.channels)
+        return "\t".join(f"{result.result_at(*self.position)}" for _, result, _ in self._channels)
 
-    def text(self, files: Sequence[tuple[str, str]], *, has_colors: bool, matrix: NDArray[Any] | None) -> str:
-        """Return what a terminal shows.
-
-        Parameters
-        ----------
-        files : sequence of (str, str)
-            Labels and names of what was drawn.
-        has_colors : bool
-            Whether the picture has several channels.
-        matrix : array (H, W), optional
-            The whole result, to be shown below.
-        """
-        has_several = len(self.channels) > 1
-        channel_name = f", {self.channels[0].name}" if has_colors and not has_several else ""
+    def text(self, files: Sequence[tuple[str, str]]) -> str:
+        """Return what a terminal shows; `files` are labels and names of what was drawn."""
+        channels = self._channels
+        has_several = len(channels) > 1
+        name, first, _ = channels[0]
+        has_colors = self.explained.picture.pixels.ndim == 3 and not first.is_volume
+        channel_name = f", {name}" if has_colors and not has_several else ""
+        map_name = "" if self.map is None else f" (map {self.map})"
         location = f"column {self.position[1]}, row {self.position[0]} of the result"
-        parts = [
-            f"{escaped(input_name(self.image))}{channel_name}, {escaped(self.filter.name)}, {location}\n"
-        ]
-        for channel in self.channels:
-            parts.append(f"\nchannel {channel.name}\n" if has_several else "\n")
-            parts.append(self._channel_text(channel, files))
-        return "".join([*parts, *(["\n", self._result_text(matrix)] if matrix is not None else [])])
+        image = escaped(input_name(self.image))
+        parts = [f"{image}{channel_name}, {escaped(self.filter)}{map_name}, {location}\n"]
+        for name, result, pixel in channels:
+            parts.append(f"\nchannel {name}\n" if has_several else "\n")
+            parts.append(self._channel_text(result, pixel, files))
+        matrix = self.explained.matrix
+        return "".join([*parts, *([] if matrix is None else ["\n", result_text(matrix, self.position)])])
 
-    def _channel_text(self, channel: ChannelValue, files: Sequence[tuple[str, str]]) -> str:
-        """Return the numbers of a channel, and how they become its pixel."""
-        has_several = len(channel.weighted_sums) > 1
-        labels = [f" {number}" * has_several for number in range(1, len(channel.weighted_sums) + 1)]
-        labeled = list(zip(channel.weighted_sums, labels, strict=True))
-        pixel = _pixel_text(channel.value, channel.pixel, self.signed, self.depth)
-        lines = [
-            *((f"sum{label}", _sum_text(weighted_sum)) for weighted_sum, label in labeled),
-            *([(str(self.filter.combination), number_text(channel.value))] if has_several else []),
-            ("pixel", pixel),
+    def _channel_text(
+        self, result: ExplainedResult, pixel: int | float, files: Sequence[tuple[str, str]]
+    ) -> str:
+        """Return the numbers of a channel, or of a volume, and how they become its pixel."""
+        signed = self.explained.signed or SignedMapping.RAW
+        depth = self.explained.picture.depth
+        end = [
+            *adjustment_steps(result, self.position),
+            ("pixel", _pixel_text(result.result_at(*self.position), pixel, signed, depth)),
             *files,
         ]
-        return "".join(
-            [
-                *(_weighted_sum_text(weighted_sum, label) for weighted_sum, label in labeled),
-                labeled_text(lines),
-            ]
-        )
+        sums = result.weighted_sums(*self.position)
+        if result.is_volume:
+            return _volume_text(sums, result.plane_names) + labeled_text(
+                [sum_step(result, self.position), *end]
+            )
+        has_several = len(sums) > 1
+        labels = [f" {number}" * has_several for number in range(1, len(sums) + 1)]
+        labeled = list(zip(sums, labels, strict=True))
+        combined = [(str(result.combination), number_text(result.combined(*self.position)))] * has_several
+        lines = [
+            *((f"sum{label}", _sum_text(weighted_sum)) for weighted_sum, label in labeled),
+            *combined,
+            *end,
+        ]
+        numbers = (_weighted_sum_text(weighted_sum, label) for weighted_sum, label in labeled)
+        return "".join([*numbers, labeled_text(lines)])
 
-    def _result_text(self, result: NDArray[Any]) -> str:
-        """Return the whole result, the value in brackets."""
-        marked = np.zeros(result.shape, bool)
-        marked[self.position] = True
-        lines = _matrix_rows(result, marked, "apply -o result.csv writes them")
-        title = f"result, [column {self.position[1]}, row {self.position[0]}]"
-        return "".join(f"{line.rstrip()}\n" for line in (title, *lines))
+
+def result_text(result: NDArray[Any], position: tuple[int, int], command: str = "apply") -> str:
+    """Return a whole result, one value in brackets; `command` is the command that writes it."""
+    marked = np.zeros(result.shape, bool)
+    marked[position] = True
+    lines = _matrix_rows(result, marked, f"{command} -o result.csv writes them")
+    title = f"result, [column {position[1]}, row {position[0]}]"
+    return "".join(f"{line.rstrip()}\n" for line in (title, *lines))
+
+
+def _volume_text(sums: Sequence[WeightedSum], names: Sequence[str]) -> str:
+    """Return patch, slice, products and sum of each channel of a volume: a block of rows per channel.
+
+    If they are too wide for the terminal, what belongs to a channel is one below the other.
+    """
+    shown = sums[:MAX_CHANNELS]
+    rest = len(sums) - len(shown)
+    more = f"... and {rest} more channels; --json has them\n\n" if rest else ""
+    title = "patch, [padding]" if any(weighted_sum.padded.any() for weighted_sum in shown) else "patch"
+    columns = [
+        (title, [_cells(weighted_sum.patch, weighted_sum.padded) for weighted_sum in shown]),
+        ("filter", [_cells(weighted_sum.taps) for weighted_sum in shown]),
+        ("products", [_cells(weighted_sum.products) for weighted_sum in shown]),
+    ]
+    texts = [_column(heading, matrices) for heading, matrices in columns]
+    height = len(shown[0].patch)
+    labels = ["", *(name if row == 0 else "" for name in names[: len(shown)] for row in range(height))]
+    totals = [number_text(weighted_sum.total) for weighted_sum in shown]
+    ends = ["sum", *(f"= {total}" if row == height - 1 else "" for total in totals for row in range(height))]
+    label_width = max(map(len, labels))
+    lines = [
+        f"{label:{label_width}}  {'    '.join(row)}    {end}".rstrip()
+        for label, row, end in zip(labels, zip(*texts, strict=True), ends, strict=True)
+    ]
+    if max(map(len, lines)) > get_terminal_size().columns:
+        parts = (
+            f"channel {name}\n{_weighted_sum_text(weighted_sum, '')}"
+            f"{labeled_text([('sum', _sum_text(weighted_sum))])}\n"
+            for name, weighted_sum in zip(names, shown, strict=False)
+        )
+        return "".join([*parts, more])
+    blocks = [lines[start : start + height] for start in range(1, len(lines), height)]
+    return "\n\n".join("\n".join(block) for block in [[lines[0], *blocks[0]], *blocks[1:]]) + f"\n\n{more}"
+
+
+def _column(heading: str, matrices: list[list[list[str]]]) -> list[str]:
+    """Return the rows of the matrices of all channels below a heading, aligned and of one width."""
+    width = max(len(cell) for matrix in matrices for row in matrix for cell in row)
+    rows = [" ".join(cell.rjust(width) for cell in row) for matrix in matrices for row in matrix]
+    total_width = max(len(heading), len(rows[0]))
+    return [text.ljust(total_width) for text in (heading, *rows)]
 
 
 def _pixel_text(value: int | float, pixel: int | float, signed: SignedMapping, depth: int) -> str:
@@ -195,13 +249,18 @@ def _weighted_sum_text(weighted_sum: WeightedSum, number: str) -> str:
 
 def _matrix_rows(matrix: NDArray[Any], marked: NDArray[Any] | None, advice: str) -> list[str]:
     """Return the rows of a matrix, marked values in brackets; or a note if the terminal is too narrow."""
+    return aligned_rows(_cells(matrix, marked), advice)
+
+
+def _cells(matrix: NDArray[Any], marked: NDArray[Any] | None = None) -> list[list[str]]:
+    """Return the numbers of a matrix as text, marked ones in brackets."""
     cells = [[number_text(value) for value in row] for row in matrix.tolist()]
-    if marked is not None:
-        cells = [
-            [f"[{text}]" if is_marked else f" {text} " for text, is_marked in zip(*row, strict=True)]
-            for row in zip(cells, marked.tolist(), strict=True)
-        ]
-    return aligned_rows(cells, advice)
+    if marked is None:
+        return cells
+    return [
+        [f"[{text}]" if is_marked else f" {text} " for text, is_marked in zip(*row, strict=True)]
+        for row in zip(cells, marked.tolist(), strict=True)
+    ]
 
 
 def _sum_text(weighted_sum: WeightedSum) -> str:

@@ -5,49 +5,57 @@ from convcli.cli.window_files import WindowFiles
 from convcli.errors import UsageError
 from convcli.figures.window.axis_views import window_lines
 from convcli.figures.window.captions import size_formulas, window_sentence
-from convcli.sizes.axes import check_position, window_axes
+from convcli.sizes.axes import check_position, pooling_axes, window_axes
 from convcli.sizes.text import format_padding, format_size, parse_padding, parse_pair, parse_size
 from convcli.sizes.windowed import Axis
 
-__all__ = ["explain_window"]
+__all__ = ["explain_window", "read_axes"]
 
 LEGEND = "# read here (* in the padding); . other pixels (+ in the padding); x never read"
 
 
-def explain_window(
-    n: str | None,
-    f: str | None,
-    p: str,
-    s: str,
-    d: str,
-    position: tuple[int, int],
-    files: WindowFiles,
-    *,
-    json: bool,
-) -> None:
-    """Explain a window without a picture: what it reads for one output, and the output size.
+def read_axes(
+    n: str | None, f: str | None, p: str | None, s: str | None, d: str, *, pooling: str
+) -> tuple[Axis, Axis]:
+    """Read the sizes of a window as typed: how it slides, down and across.
+
+    `pooling` is ``max`` or ``avg`` if it pools; the stride then defaults to the size of the window.
 
     Raises
     ------
-    UsageError
-        A size is missing or impossible, or the output has no pixel at `position`.
-    OutputError
-        A drawing cannot be written.
+    UsageError, SizeError
+        A size is missing or impossible.
     """
     if n is None or f is None:
         raise UsageError(
             "--n" if n is None else "--f", "missing; for example: convcli explain --n 6 --f 3 -o window.svg"
         )
-    size = parse_size(n, "input")
-    rows, columns = window_axes(
-        (size[0], size[1]),
-        parse_pair(f, "filter"),
-        stride=parse_pair(s, "stride"),
-        padding=parse_padding(p),
-        dilation=parse_pair(d, "dilation"),
-    )
+    size, window = parse_size(n, "input"), parse_pair(f, "filter")
+    stride = None if s is None else parse_pair(s, "stride")
+    padding, dilation = parse_padding("0" if p is None else p), parse_pair(d, "dilation")
+    sides = size[0], size[1]
+    if pooling:
+        rows, columns = pooling_axes(sides, window, stride=stride, padding=padding, dilation=dilation)
+    else:
+        rows, columns = window_axes(sides, window, stride=stride or 1, padding=padding, dilation=dilation)
+    return rows, columns
+
+
+def explain_window(
+    axes: tuple[Axis, Axis], position: tuple[int, int], files: WindowFiles, *, pooling: str, json: bool
+) -> None:
+    """Explain a window without a picture: what it reads for one output, and the output size.
+
+    Raises
+    ------
+    SizeError
+        The output has no pixel at `position`, or the window is too large to draw.
+    OutputError
+        A drawing cannot be written.
+    """
+    rows, columns = axes
     check_position(rows, columns, position)
-    files.draw(rows, columns, position)
+    files.draw(rows, columns, position, pooling=pooling)
     output = format_size((rows.output, columns.output))
     if json:
         write_json(_record(rows, columns, position) | files.record())
