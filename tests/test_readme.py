@@ -178,6 +178,8 @@ def test_terminal_shows_what_the_page_of_layers_shows() -> None:
 
 SHEET = ("apply", "sample_images/camera.png", "--filter", "sobel", "--sheet", "sheet.png", "--json")
 CHANNELS = ("explain", "sample_images/chelsea.png", "--filter", "sobel", "--json")
+VOLUME = ("explain", "sample_images/chelsea.png", "--kernel", "@sample_images/red-edge.json", "--json")
+SHIFT = ("explain", "sample_images/camera.png", "--filter", "sobel-x", "--shift", "1", "--json")
 ANSWERS = {
     "`apply`": (("apply", "sample_images/camera.png", "--filter", "sobel", "--json"), ""),
     "`apply --sheet`": (SHEET, ""),
@@ -189,6 +191,11 @@ ANSWERS = {
     "each of `channels`": (CHANNELS, "channels"),
     "each of `cells`": (("explain", "sample_images/camera.png", "--filter", "sobel", "--json"), "cells"),
     "`explain --n`": (("explain", "--n", "7", "--f", "3", "--json"), ""),
+    "`explain`, a filter as deep as the picture": (VOLUME, ""),
+    "`explain --reads`": (("explain", "--n", "7", "--f", "3", "--reads", "--json"), ""),
+    "`explain --pool`": (("explain", "sample_images/pooling.csv", "--pool", "max", "--json"), ""),
+    "`explain --shift`": (SHIFT, ""),
+    "each of `shifts`": (SHIFT, "shifts"),
     "`learn`": (("learn", "example.csv", "target.csv", "--json"), ""),
     "`nearest`": (("learn", "example.csv", "target.csv", "--json"), "nearest"),
     "`shape`": (("shape", "lenet5", "--json"), ""),

@@ -1,5 +1,6 @@
 """Translation equivariance, and what stride and pooling change about it, as in docs/filters.md."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,7 @@ from convcli.kernels.catalog import CATALOG
 from convcli.kernels.lookup import get_filter, kernel
 from convcli.pictures.channels import select_channels
 from convcli.pictures.reading import read_image
-from tests.support.command_line import SAMPLES
+from tests.support.command_line import SAMPLES, Runner
 from tests.support.sampling import examples
 
 Array = NDArray[Any]
@@ -60,7 +61,6 @@ def test_stride_and_pooling_follow_multiples_of_their_stride(
 
 # The table of docs/filters.md -------------------------------------------------------------------------------------------
 
-SIDES = (258, 386)  # a result of 256x384, which 2, 4 and 8 divide
 MOVES = (1, 2, 4, 8)
 
 
@@ -69,33 +69,38 @@ def edges(pixels: Array, stride: int = 1) -> Array:
 
 
 RESULTS: dict[str, tuple[int, Callable[[Array], Array]]] = {
-    "sobel-x": (1, edges),
-    "sobel-x stride 2": (2, lambda pixels: edges(pixels, 2)),
-    "sobel-x stride 4": (4, lambda pixels: edges(pixels, 4)),
-    "max pool 2/2": (2, lambda pixels: pool(edges(pixels), size=2)),
-    "max pool 8/8": (8, lambda pixels: pool(edges(pixels), size=8)),
-    "mean pool 8/8": (8, lambda pixels: pool(edges(pixels), mode="avg", size=8, rounded=True)),
+    "": (1, edges),
+    "--s 2": (2, lambda pixels: edges(pixels, 2)),
+    "--s 4": (4, lambda pixels: edges(pixels, 4)),
+    "--pool max --f 2": (2, lambda pixels: pool(edges(pixels), size=2)),
+    "--pool max --f 8": (8, lambda pixels: pool(edges(pixels), size=8)),
+    "--pool avg --f 8": (8, lambda pixels: pool(edges(pixels), mode="avg", size=8)),
 }
 
 
-def change(name: str, move: int, *, back: bool) -> float:
+def change(options: str, move: int, *, back: bool) -> float:
     """Return the mean change of a result, as a part of its mean, when the cat moves to the right."""
     cat = select_channels(read_image(SAMPLES / "chelsea.png"), "gray")
-    stride, result = RESULTS[name]
-    still, moved = (
-        result(cat[10 : 10 + SIDES[0], 30 - shift : 30 - shift + SIDES[1]]).astype(float)
-        for shift in (0, move)
-    )
+    stride, result = RESULTS[options]
+    width = cat.shape[1] - MOVES[-1]
+    still, moved = (result(cat[:, MOVES[-1] - shift :][:, :width]).astype(float) for shift in (0, move))
     places = move // stride if back else 0
     kept = still.shape[1] - places
-    return float(np.abs(still[:, :kept] - moved[:, places:]).mean() / still.mean())
+    return float(np.abs(still[:, :kept] - moved[:, places:]).mean() / np.abs(still).mean())
 
 
-def test_the_page_of_filters_states_measured_values() -> None:
+def test_the_page_of_filters_states_measured_values(convcli: Runner) -> None:
     page = (SAMPLES.parent / "docs" / "filters.md").read_text("utf-8")
-    rows = re.findall(r"^\| (.*), (shifted back|in place) \|(.*)\|$", page, re.MULTILINE)
+    rows = re.findall(r"^\| `(.*?)` ?\| (shifted back|in place) \|(.*)\|$", page, re.MULTILINE)
     assert len(rows) == 8
-    for name, how, cells in rows:
+    for options, how, cells in rows:
+        options = options.strip()
         expected = [float(cell.strip(" %")) for cell in cells.split("|")]
-        measured = [round(100 * change(name, move, back=how == "shifted back"), 1) for move in MOVES]
-        assert expected == measured, (name, how)
+        back = how == "shifted back"
+        measured = [round(100 * change(options, move, back=back), 1) for move in MOVES]
+        assert expected == measured, (options, how)
+        command = ("explain", SAMPLES / "chelsea.png", "--filter", "sobel-x", "--channels", "gray")
+        ran = convcli(*command, "--shift", "1,2,4,8", *options.split(), "--json")
+        key = "equivariance" if back else "invariance"
+        shifts = json.loads(ran.out)["shifts"]
+        assert expected == [round(100 * one[key]["relative"], 1) for one in shifts]

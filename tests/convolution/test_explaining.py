@@ -238,8 +238,8 @@ def test_wrong_requests(convcli: Runner) -> None:
         "--signed stretch: depends on all pixels of the result; use raw",
     )
     assert_failed(convcli("explain", "none.png", "--filter", "box"), 1, "none.png: ")
-    np.save("k.npy", np.ones((1, 1, 3)))
-    assert_refused(ran("--kernel", "@k.npy"), "--kernel: is a volume")
+    np.save("k.npy", np.ones((1, 1, 2)))
+    assert_refused(ran("--kernel", "@k.npy"), "photo.png: taps 1x1x2: must be (f_h, f_w, 3)")
 
 
 def test_infinite_pixels_are_no_mistake() -> None:

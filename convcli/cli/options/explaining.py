@@ -210,7 +210,7 @@ def _bias_of_file(request: ExplainRequest, index: int) -> int | float:
 
     file, tensor = split_weights(request.kernel[1:])
     found = read_bias(file, tensor)
-    if found is None or not any(found[1]):
+    if found is None:
         return 0
     name, numbers = found
     if len(numbers) <= index:
@@ -218,9 +218,9 @@ def _bias_of_file(request: ExplainRequest, index: int) -> int | float:
             f"{file}: {name}", f"has {len(numbers)} numbers, too few for map {index + 1}; give a --bias"
         )
     bias = numbers[index]
-    message(
-        "note", f"{file}: the bias {bias:.6g} of {name} is added; apply adds it only with --bias {bias:.10g}"
-    )
+    if bias:
+        how = f"apply adds it only with --bias {bias:.10g}"
+        message("note", f"{file}: the bias {bias:.6g} of {name} is added; {how}")
     return bias
 
 

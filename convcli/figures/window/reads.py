@@ -22,7 +22,7 @@ from convcli.errors import SizeError
 from convcli.figures.window.axis_views import VisibleRange
 from convcli.figures.window.grids import Grid, hatching, index_texts
 from convcli.sizes.reads import ReadCounts
-from convcli.sizes.text import counted, format_padding, format_size
+from convcli.sizes.text import counted, format_padding, format_size, joined_if_different
 
 __all__ = ["heat_color", "reads_drawing", "reads_sentences", "window_text"]
 
@@ -58,14 +58,16 @@ def window_text(counts: ReadCounts) -> str:
     --------
     >>> from convcli.sizes.windowed import Axis
     >>> window_text(ReadCounts(Axis(side=6, window=3), Axis(side=6, window=3)))
-    'a 3x3 window, padding 0, stride 1x1, dilation 1x1'
+    'a 3x3 window, padding 0, stride 1'
     """
     axes = rows, columns = counts.rows, counts.columns
     padding = format_padding(((rows.before, rows.after), (columns.before, columns.after)))
-    window, stride, dilation = (
-        format_size(getattr(axis, name) for axis in axes) for name in ("window", "stride", "dilation")
+    window = format_size(axis.window for axis in axes)
+    stride, dilation = (
+        joined_if_different(str(getattr(axis, name)) for axis in axes) for name in ("stride", "dilation")
     )
-    return f"a {window} window, padding {padding}, stride {stride}, dilation {dilation}"
+    spread = "" if dilation == "1" else f", dilation {dilation}"
+    return f"a {window} window, padding {padding}, stride {stride}{spread}"
 
 
 def reads_sentences(counts: ReadCounts) -> list[tuple[str, str]]:
@@ -80,10 +82,9 @@ def reads_sentences(counts: ReadCounts) -> list[tuple[str, str]]:
     unread: none: every pixel is read
     """
     pixels = counts.pixels
-    reads = (
-        f"the upper left pixel {_times(counts.corner)}; {counts.most_count:,} of {pixels:,} pixels "
-        f"{_times(counts.most)} (the most)"
-    )
+    most = f"{counts.most_count:,} of {pixels:,} pixels {_times(counts.most)}"
+    corner = f"the upper left pixel {_times(counts.corner)}; "
+    reads = f"{corner}{most} (the most)" if counts.corner < counts.most else most
     unread = "none: every pixel is read"
     if counts.unread:
         share = f"{100 * counts.unread / pixels:.3g} %"

@@ -183,7 +183,9 @@ def _volume_text(sums: Sequence[WeightedSum], names: Sequence[str]) -> str:
         )
         return "".join([*parts, more])
     blocks = [lines[start : start + height] for start in range(1, len(lines), height)]
-    return "\n\n".join("\n".join(block) for block in [[lines[0], *blocks[0]], *blocks[1:]]) + f"\n\n{more}"
+    between = "\n\n" if height > 1 else "\n"
+    text = between.join("\n".join(block) for block in blocks)
+    return f"{lines[0]}\n{text}\n\n{more}"
 
 
 def _column(heading: str, matrices: list[list[list[str]]]) -> list[str]:

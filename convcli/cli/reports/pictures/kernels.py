@@ -82,7 +82,7 @@ def check_volume_format(target: str) -> None:
 def save_kernel(
     target: str, taps: NDArray[Any], metadata: Mapping[str, object], inputs: FileIds, *, force: bool
 ) -> None:
-    """Write a kernel; a JSON file also gets `metadata`.
+    """Write a kernel; a JSON file also gets `metadata`, and the order of the axes of several channels.
 
     Raises
     ------
@@ -92,8 +92,9 @@ def save_kernel(
     if extension(target) == ".npy":
         write_atomically(target, lambda stream: np.save(stream, taps), replace=force, inputs=inputs)
         return
+    order = {"order": "hwio"} if taps.ndim > 2 else {}
     text = (
-        f"{json.dumps({'kernel': taps.tolist(), **metadata})}\n"
+        f"{json.dumps({'kernel': taps.tolist(), **order, **metadata})}\n"
         if extension(target) == ".json"
         else format_matrix(taps, ",")
     )

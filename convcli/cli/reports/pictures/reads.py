@@ -5,6 +5,7 @@ from convcli.cli.terminal.output import (
     is_human_readable,
     labeled_text,
     uses_color,
+    wrapped,
     write,
     write_json,
 )
@@ -67,8 +68,8 @@ def _text(counts: ReadCounts, files: WindowFiles) -> str:
         *([("legend", "x never read")] if counts.unread else []),
         *files.summary_lines(),
     ]
-    heading = f"how often each pixel of a {size} input is read by {window_text(counts)}"
-    return f"{heading}\n\n{_heat_map(counts)}\n{labeled_text(lines)}"
+    heading = wrapped(f"how often each pixel of a {size} input is read by {window_text(counts)}")
+    return f"{heading}\n{_heat_map(counts)}\n{labeled_text(lines)}"
 
 
 def _heat_map(counts: ReadCounts) -> str:

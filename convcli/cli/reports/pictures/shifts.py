@@ -5,7 +5,7 @@ from dataclasses import asdict
 from fractions import Fraction
 
 from convcli.cli.reports.table_formats import TableFormat, print_table
-from convcli.cli.terminal.output import escaped, write, write_json
+from convcli.cli.terminal.output import escaped, wrapped, write, write_json
 from convcli.convolution.explaining.shifts import Difference, ShiftedResult
 from convcli.errors import SizeError, UsageError
 from convcli.files.streams import input_name
@@ -58,10 +58,11 @@ def report_shifts(source: Mapping[str, object], results: Sequence[ShiftedResult]
         return
     table_format = TableFormat.read(json=False)
     if table_format == TableFormat.TEXT:
-        names = [source[key] for key in ("filter", "pool") if source[key] is not None]
+        channels = [] if source["channels"] == "each" else [f"--channels {source['channels']}"]
         signs = [f"--signed {source['signed']}"] if source["signed"] else []
-        done = ", ".join(map(str, [*names, *signs, f"--channels {source['channels']}"]))
-        write(f"{escaped(input_name(str(source['input'])))} shifted to the right: {done}\n\n")
+        names = [source[key] for key in ("filter", "pool") if source[key] is not None]
+        done = ", ".join(map(str, [*names, *channels, *signs]))
+        write(wrapped(f"{escaped(input_name(str(source['input'])))} shifted to the right: {done}") + "\n")
     print_table(_table(results), table_format, lambda: LEGEND)
 
 
