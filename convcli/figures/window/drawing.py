@@ -20,6 +20,7 @@ from convcli.drawing.shapes import (
 )
 from convcli.errors import SizeError
 from convcli.figures.window.axis_views import VisibleRange, axis_view, output_positions
+from convcli.figures.window.captions import Captions
 from convcli.figures.window.grids import INDEX_SIZE, Grid, hatching, index_texts, torn_edges
 from convcli.figures.window.layout import (
     CAPTION_SIZE,
@@ -48,6 +49,7 @@ __all__ = ["MAX_CELLS", "MAX_POSITIONS", "window_animation", "window_drawing"]
 MAX_CELLS = 32  # cells per side of an animation
 MAX_POSITIONS = 256  # frames of an animation
 MAX_NUMBERS, MAX_WITHOUT_NUMBERS = 12, 24  # cells per side of a drawing, with and without numbers
+MAX_IN_VOLUME = 8  # the same for a volume, which takes more space
 MAX_MARKED = 49  # maximum number of taps that are also written into the window
 END_PAUSE = 2.0  # seconds after the last frame
 
@@ -89,7 +91,10 @@ def window_drawing(
     'A window of 3x3 slides over an input of 6x6'
     """
     check_position(rows, columns, at)
-    max_cells = MAX_NUMBERS if holds_numbers(rows, columns, explained) else MAX_WITHOUT_NUMBERS
+    captions = Captions(rows=rows, columns=columns, explained=explained, pooling=pooling)
+    max_cells = MAX_WITHOUT_NUMBERS
+    if holds_numbers(rows, columns, explained):
+        max_cells = MAX_NUMBERS if captions.depth == 1 else MAX_IN_VOLUME
     layout = WindowLayout(
         rows=axis_view(rows, at[0], max_cells),
         columns=axis_view(columns, at[1], max_cells),

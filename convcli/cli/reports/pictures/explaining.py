@@ -10,7 +10,6 @@ from convcli.cli.options.explaining import (
     read_explainer,
     read_pooling,
 )
-from convcli.cli.reports.pictures.reads import report_reads
 from convcli.cli.reports.pictures.windows import explain_window, read_axes
 from convcli.cli.terminal.output import is_human_readable, message, write, write_json
 from convcli.cli.window_files import WindowFiles
@@ -81,6 +80,8 @@ def _explain_sizes(request: ExplainRequest) -> None:
             {"--animate": request.animate, "--at": request.position != FIRST},
             "does not apply to --reads, which counts over all positions; leave out one of them",
         )
+        from convcli.cli.reports.pictures.reads import report_reads  # late, as what follows for pictures
+
         report_reads(*axes, files, json=request.json)
     else:
         explain_window(axes, request.position, files, pooling=pooling, json=request.json)
