@@ -56,7 +56,7 @@ class Weights(NamedTuple):
 
     @property
     def is_ambiguous(self) -> bool:
-        """Whether the order is assumed, and the other one would give as many channels, but other filters.
+        """Whether the order is assumed, and the other would give other filters, as deep and square as these.
 
         Examples
         --------
@@ -67,7 +67,9 @@ class Weights(NamedTuple):
         if self.order is not None or self.taps.ndim == 2:
             return False
         other = _to_hwio(self.taps, AxisOrder.OIHW)
-        return other.shape[2] == self.taps.shape[2] and not np.array_equal(other, self.taps)
+        are_square = all(taps.shape[0] == taps.shape[1] for taps in (other, self.taps))
+        has_same_depth = other.shape[2] == self.taps.shape[2]
+        return are_square and has_same_depth and not np.array_equal(other, self.taps)
 
 
 MAX_LISTED = 8

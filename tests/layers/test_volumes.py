@@ -211,7 +211,8 @@ def test_bias_and_relu(convcli: Runner) -> None:
 
 @pytest.mark.usefixtures("photo")
 def test_an_edge_in_the_red_channel_only(convcli: Runner) -> None:
-    assert convcli("apply", "photo.png", "--kernel", "@red.npy").all == (0, "photo-red.png\n", "")
+    note = "convcli: note: red.npy: 3x3x3 is read as (f, f, C); if the axes are (C, f, f), add --order oihw\n"
+    assert convcli("apply", "photo.png", "--kernel", "@red.npy").all == (0, "photo-red.png\n", note)
     with Image.open("photo-red.png") as drawn:
         assert drawn.mode == "L"
         expected = np.minimum(np.abs(convolve(RGB[..., 0], kernel("vertical"))), 255)

@@ -154,38 +154,44 @@ def result_text(result: NDArray[Any], position: tuple[int, int], command: str = 
 def _volume_text(sums: Sequence[WeightedSum], names: Sequence[str]) -> str:
     """Return patch, slice, products and sum of each channel of a volume: a block of rows per channel.
 
-    If they are too wide for the terminal, what belongs to a channel is one below the other.
+    On a narrow terminal, the products are left out; if patch and slice are still too wide, what belongs to a
+    channel is one below the other.
     """
     shown = sums[:MAX_CHANNELS]
-    rest = len(sums) - len(shown)
-    more = f"... and {rest} more channels; --json has them\n\n" if rest else ""
+    more = f"... and {len(sums) - MAX_CHANNELS} more channels; --json has them\n\n"
+    more = more if len(sums) > MAX_CHANNELS else ""
     title = "patch, [padding]" if any(weighted_sum.padded.any() for weighted_sum in shown) else "patch"
     columns = [
-        (title, [_cells(weighted_sum.patch, weighted_sum.padded) for weighted_sum in shown]),
-        ("filter", [_cells(weighted_sum.taps) for weighted_sum in shown]),
-        ("products", [_cells(weighted_sum.products) for weighted_sum in shown]),
+        _column(title, [_cells(weighted_sum.patch, weighted_sum.padded) for weighted_sum in shown]),
+        _column("filter", [_cells(weighted_sum.taps) for weighted_sum in shown]),
+        _column("products", [_cells(weighted_sum.products) for weighted_sum in shown]),
     ]
-    texts = [_column(heading, matrices) for heading, matrices in columns]
-    height = len(shown[0].patch)
-    labels = ["", *(name if row == 0 else "" for name in names[: len(shown)] for row in range(height))]
-    totals = [number_text(weighted_sum.total) for weighted_sum in shown]
-    ends = ["sum", *(f"= {total}" if row == height - 1 else "" for total in totals for row in range(height))]
-    label_width = max(map(len, labels))
-    lines = [
-        f"{label:{label_width}}  {'    '.join(row)}    {end}".rstrip()
-        for label, row, end in zip(labels, zip(*texts, strict=True), ends, strict=True)
-    ]
-    if max(map(len, lines)) > get_terminal_size().columns:
-        parts = (
-            f"channel {name}\n{_weighted_sum_text(weighted_sum, '')}"
-            f"{labeled_text([('sum', _sum_text(weighted_sum))])}\n"
-            for name, weighted_sum in zip(names, shown, strict=False)
-        )
-        return "".join([*parts, more])
-    blocks = [lines[start : start + height] for start in range(1, len(lines), height)]
-    between = "\n\n" if height > 1 else "\n"
-    text = between.join("\n".join(block) for block in blocks)
-    return f"{lines[0]}\n{text}\n\n{more}"
+    for count in (3, 2):
+        lines = _volume_lines(columns[:count], shown, names[: len(shown)])
+        if max(map(len, lines)) <= get_terminal_size().columns:
+            return "".join(f"{line}\n" for line in lines) + f"\n{more}"
+    parts = (
+        f"channel {name}\n{_weighted_sum_text(weighted_sum, '')}"
+        f"{labeled_text([('sum', _sum_text(weighted_sum))])}\n"
+        for name, weighted_sum in zip(names, shown, strict=False)
+    )
+    return "".join([*parts, more])
+
+
+def _volume_lines(
+    columns: Sequence[Sequence[str]], sums: Sequence[WeightedSum], names: Sequence[str]
+) -> list[str]:
+    """Return lines of columns side by side, with a name before each channel and its sum behind it."""
+    height = len(sums[0].patch)
+    width = max(map(len, names))
+    heading, *rows = ["    ".join(row) for row in zip(*columns, strict=True)]
+    lines = [f"{'':{width}}  {heading}    sum"]
+    for number, weighted_sum in enumerate(sums):
+        block = [f"{'':{width}}  {row}" for row in rows[number * height : (number + 1) * height]]
+        block[0] = f"{names[number]:{width}}{block[0][width:]}"
+        block[-1] = f"{block[-1]}    = {number_text(weighted_sum.total)}"
+        lines += ["", *block] if number and height > 1 else block
+    return [line.rstrip() for line in lines]
 
 
 def _column(heading: str, matrices: list[list[list[str]]]) -> list[str]:

@@ -70,7 +70,7 @@ def _explain_sizes(request: ExplainRequest) -> None:
     """Explain a window without a picture."""
     _refuse(
         request.picture_options | {"--shift": request.shift},
-        "requires IMAGE; without it, only --n, --f, --p, --s and --d apply",
+        "requires IMAGE; without it, only --n, --f, --p, --s, --d, --pool and --reads apply",
     )
     pooling = request.pooling
     axes = read_axes(request.n, request.f, request.padding, request.stride, request.dilation, pooling=pooling)
