@@ -92,7 +92,7 @@ def measure_shifts(
     >>> image = np.arange(40).reshape(2, 20) ** 2
     >>> every_second = measure_shifts(image, [1, 2], lambda part: part[:, ::2], stride=2)
     >>> [result.equivariance.largest for result in every_second]
-    [37.0, 0.0]
+    [75.0, 0.0]
     """
     largest = max(shifts)
     width = image.shape[1] - largest

@@ -74,7 +74,7 @@ class SliceBlocks:
     ...     x=0, y=0, available=700, window=(window, window), depth=3, cell=(30, 30), sum_width=40
     ... )
     >>> len(slices.blocks), slices.right, slices.bottom
-    (3, 548, 224)
+    (3, 548, 238)
     """
 
     x: float
