@@ -69,7 +69,7 @@ def test_pooling_is_drawn_and_animated(convcli: Runner) -> None:
     texts = [text.text for text in root.iter(f"{SVG}text")]
     assert "max(2, 3, 1, 2) = 3, from row 2, column 3" in texts
     winners = [rect for rect in root.iter(f"{SVG}rect") if "f-green" in rect.attrib.get("class", "")]
-    assert len(winners) == 2  # in the input, and in the window
+    assert len(winners) == 3  # in the input, the window, and the legend
     with Image.open("p.gif") as image:
         assert getattr(image, "n_frames", 1) == 4
     assert convcli(*options, "--p", "1", "-o", "padded.png").code == 0

@@ -35,6 +35,7 @@ from convcli.figures.window.layout import (
     WindowLayout,
     holds_numbers,
 )
+from convcli.figures.window.pooled import pooled_shapes
 from convcli.figures.window.volumes import VolumeShapes, tap_color
 from convcli.sizes.axes import check_position
 from convcli.sizes.text import format_size
@@ -301,6 +302,8 @@ class WindowShapes:
 
     def _legend_entries(self) -> Iterator[tuple[str, tuple[Ink, Ink, bool], bool]]:
         yield "window and its output", (Ink.ORANGE, Ink.STRONG_ORANGE, False), False
+        if self.layout.pooling == "max" and self.layout.numbers is not None:
+            yield "largest value", (Ink.GREEN, Ink.STRONG_GREEN, False), False
         views = self.layout.rows, self.layout.columns
         if any(view.is_padding(position) for view in views for position in view.inputs.positions):
             yield "padding", (Ink.GRAY, Ink.LINE, True), False
@@ -332,7 +335,7 @@ class WindowShapes:
                 yield self._mark(row, column, marks[number_row][number_column])
         yield inputs.frame(rows, columns, Ink.STRONG_ORANGE)
         yield from self._volume.patches(position)
-        yield from self._pooled(position)
+        yield from pooled_shapes(self.layout, position)
         yield outputs.cell(
             *position,
             fill=Ink.ORANGE,
@@ -345,25 +348,6 @@ class WindowShapes:
         for count, line in enumerate(caption):
             y = self.layout.caption_top + count * LINE_HEIGHT
             yield left_aligned_text(MARGIN, y, line, CAPTION_SIZE)
-
-    def _pooled(self, position: tuple[int, int]) -> Iterator[Shape]:
-        """Yield the values of the window that is pooled, and where the largest of them is."""
-        pooled = self.layout.captions.pooled
-        if pooled is None or self.layout.numbers is None:
-            return
-        inputs, (grid, *_), _ = self.layout.grids
-        window = pooled.window(*position)
-        for (number_row, row), (number_column, column) in product(
-            enumerate(window.rows), enumerate(window.columns)
-        ):
-            value, is_winner = window.values[number_row][number_column], (row, column) in window.winners[:1]
-            if is_winner:
-                for cells, place in ((inputs, (row, column)), (grid, (number_row, number_column))):
-                    yield cells.cell(*place, fill=Ink.GREEN, stroke=Ink.STRONG_GREEN)
-            if value is None:
-                yield grid.cell(number_row, number_column, fill=Ink.GRAY, dashed=True)
-            else:
-                yield self._number(grid, number_row, number_column, value, bold=is_winner)
 
     def _marks(self) -> list[list[Number]] | None:
         """Return the taps to write into the window: those of a single, small kernel."""
