@@ -117,7 +117,7 @@ def test_reads_are_counted(convcli: Runner, terminal: Runner) -> None:
     }  # fmt: skip
     shown = terminal("explain", "--n", "5x4", "--f", "2", "--s", "3", "--reads", columns=80).out
     assert shown == (
-        "how often each pixel of a 5x4 input is read by a 2x2 window, padding 0, stride 3\n"
+        "how often each pixel of the 5x4 input is read: window 2x2, padding 0, stride 3\n"
         "\n"
         " 1  1  x  x\n 1  1  x  x\n x  x  x  x\n 1  1  x  x\n 1  1  x  x\n"
         "\n"
@@ -143,7 +143,7 @@ def test_reads_are_drawn(convcli: Runner) -> None:
     ran = convcli("explain", "--n", "6x5", "--f", "2", "--s", "3", "--reads", "-o", "r.svg")
     assert ran.all == (0, "r.svg\n", "")
     found = titles("r.svg")
-    assert found[0] == "How often each pixel of a 6x5 input is read"
+    assert found[0] == "How often each pixel of the 6x5 input is read"
     assert len(found) == 31
     assert found.count("row 2, column 2: read never") == 1
     assert sum(title.endswith("read once") for title in found) == 16

@@ -58,7 +58,7 @@ def window_text(counts: ReadCounts) -> str:
     --------
     >>> from convcli.sizes.windowed import Axis
     >>> window_text(ReadCounts(Axis(side=6, window=3), Axis(side=6, window=3)))
-    'a 3x3 window, padding 0, stride 1'
+    'window 3x3, padding 0, stride 1'
     """
     axes = rows, columns = counts.rows, counts.columns
     padding = format_padding(((rows.before, rows.after), (columns.before, columns.after)))
@@ -67,7 +67,7 @@ def window_text(counts: ReadCounts) -> str:
         joined_if_different(str(getattr(axis, name)) for axis in axes) for name in ("stride", "dilation")
     )
     spread = "" if dilation == "1" else f", dilation {dilation}"
-    return f"a {window} window, padding {padding}, stride {stride}{spread}"
+    return f"window {window}, padding {padding}, stride {stride}{spread}"
 
 
 def reads_sentences(counts: ReadCounts) -> list[tuple[str, str]]:
@@ -108,12 +108,12 @@ def reads_drawing(counts: ReadCounts) -> Drawing:
     --------
     >>> from convcli.sizes.windowed import Axis
     >>> reads_drawing(ReadCounts(Axis(side=6, window=3), Axis(side=6, window=3))).title
-    'How often each pixel of a 6x6 input is read'
+    'How often each pixel of the 6x6 input is read'
     """
     size = format_size((counts.rows.side, counts.columns.side))
     if max(counts.rows.side, counts.columns.side) > MAX_SIDE:
         raise SizeError(f"input {size}", f"is too large to draw; the limit is {MAX_SIDE} per side")
-    title = f"How often each pixel of a {size} input is read"
+    title = f"How often each pixel of the {size} input is read"
     sentences = [window_text(counts), *(f"{label}: {text}" for label, text in reads_sentences(counts))]
     layout = _Layout(counts, title)
     lines = [line for text in sentences for line in wrap(text, layout.characters, subsequent_indent="  ")]

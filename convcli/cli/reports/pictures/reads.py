@@ -68,7 +68,7 @@ def _text(counts: ReadCounts, files: WindowFiles) -> str:
         *([("legend", "x never read")] if counts.unread else []),
         *files.summary_lines(),
     ]
-    heading = wrapped(f"how often each pixel of a {size} input is read by {window_text(counts)}")
+    heading = wrapped(f"how often each pixel of the {size} input is read: {window_text(counts)}")
     return f"{heading}\n{_heat_map(counts)}\n{labeled_text(lines)}"
 
 
