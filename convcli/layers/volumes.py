@@ -23,7 +23,7 @@ from convcli.errors import SizeError
 from convcli.kernels.filter import kernel_array
 from convcli.pictures.arrays import image_array
 from convcli.sizes.per_axis import Padding, Pair
-from convcli.sizes.text import format_size
+from convcli.sizes.text import counted, format_size
 
 __all__ = ["convolve_volume"]
 
@@ -81,7 +81,8 @@ def convolve_volume(
     if volume.ndim < 3 or volume.shape[2] != depth:
         wanted = f"(f_h, f_w, {depth}) or (f_h, f_w, {depth}, F)"
         raise SizeError(
-            f"taps {format_size(volume.shape)}", f"must be {wanted} for an image of {depth} channels"
+            f"taps {format_size(volume.shape)}",
+            f"must be {wanted} for an image of {counted(depth, 'channel')}",
         )
     filters = volume if volume.ndim == 4 else volume[..., None]
     channels = pixels.reshape(*pixels.shape[:2], depth)

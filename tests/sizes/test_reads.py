@@ -17,7 +17,7 @@ sides = st.integers(1, 9)
 few = st.integers(1, 4)
 
 
-@settings(max_examples=examples(150))
+@settings(max_examples=examples(80))
 @given(st.tuples(sides, sides), st.tuples(few, few), st.tuples(few, few), st.tuples(few, few), few)
 def test_counts_are_those_of_moved_windows(n: Pair, f: Pair, s: Pair, d: Pair, p: int) -> None:
     padding = ((p, 0), (p - 1, p))
