@@ -188,7 +188,7 @@ def test_shifts_of_a_filter(convcli: Runner, terminal: Runner) -> None:
     assert two["invariance"]["mean"] == pytest.approx(np.abs(edges[:, :-2:2][:, :224] - still).mean())
     ran = convcli(*options)
     header, *rows = [line.split("\t") for line in ran.out.splitlines()]
-    assert header[:5] == ["shift", "moves by", "back: largest", "mean", "mean %"]
+    assert header[:5] == ["shift", "moves by", "back max", "back mean", "back %"]
     assert [row[:2] for row in rows] == [["1", "1/2"], ["2", "1"]]
     shown = terminal(*options, columns=80).out
     assert "shifted to the right: sobel-x, --channels gray, --signed abs" in " ".join(shown.split())

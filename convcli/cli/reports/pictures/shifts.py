@@ -18,8 +18,9 @@ MAX_SHIFTS = 64
 LEGEND = [
     ("moves by", "shift over stride; a result cannot follow by a part of a pixel, which is left out"),
     ("back", "filter then shift against shift then filter: the result of the shifted picture, shifted back"),
-    ("in place", "the result of the shifted picture, compared at the same positions"),
-    ("mean %", "the mean difference, as a part of the mean absolute value of the result"),
+    ("place", "the result of the shifted picture, compared at the same positions"),
+    ("max, mean", "the largest and the mean absolute difference"),
+    ("%", "the mean difference, as a part of the mean absolute value of the result"),
 ]
 
 
@@ -73,12 +74,12 @@ def _table(results: Sequence[ShiftedResult]) -> Table:
     ]
     for name, differences in (
         ("back", [result.equivariance for result in results]),
-        ("in place", [result.invariance for result in results]),
+        ("place", [result.invariance for result in results]),
     ):
         columns += [
-            Column(f"{name}: largest", [format_number(one.largest, digits=6) for one in differences]),
-            Column("mean", [format_number(one.mean, digits=4) for one in differences]),
-            Column("mean %", list(map(_percentage, differences))),
+            Column(f"{name} max", [format_number(one.largest, digits=6) for one in differences]),
+            Column(f"{name} mean", [format_number(one.mean, digits=4) for one in differences]),
+            Column(f"{name} %", list(map(_percentage, differences))),
         ]
     return Table(tuple(columns), [0] * len(results))
 
