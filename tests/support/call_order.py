@@ -34,7 +34,9 @@ def run(file: str, arguments: list[str]) -> NoReturn:
 
     os._exit = write_and_end
     sys.argv[1:] = arguments
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # threads, which are not recorded, are not started
+    os.sched_setaffinity(
+        0, {min(os.sched_getaffinity(0))}
+    )  # threads, which are not recorded, are not started
     sys.setprofile(record)
     main()
 
