@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, overload
 
 from convcli.errors import SizeError
-from convcli.sizes.per_axis import Padding, Pair, PerAxis, as_amounts, as_pair, direction, per_axis
+from convcli.sizes.per_axis import (
+    Padding,
+    Pair,
+    PerAxis,
+    as_amounts,
+    as_pair,
+    axis_names,
+    direction,
+    per_axis,
+)
 from convcli.sizes.text import NamedPadding, PaddingAmounts, format_size, joined_if_different, parse_padding
 from convcli.sizes.windowed import Axis
 
@@ -20,9 +29,12 @@ __all__ = [
     "check_position",
     "output_size",
     "pooling_axes",
+    "size_formulas",
     "transposed_axes",
     "window_axes",
 ]
+
+MAX_EQUATION = 70  # characters of a formula in symbols and in numbers that stand in one line
 
 
 def _split_padding(total: int, padding: NamedPadding) -> tuple[int, int]:
@@ -327,3 +339,29 @@ def check_position(rows: Axis, columns: Axis, at: tuple[int, int]) -> None:
             f"row {at[0]}, column {at[1]}",
             f"is outside the {size} result; rows and columns are counted from 0",
         )
+
+
+def size_formulas(axes: Sequence[Axis]) -> list[tuple[str, str]]:
+    """Return the formula of the output size as names and texts: in symbols once, then in numbers.
+
+    Examples
+    --------
+    >>> size_formulas([Axis(side=32, window=5)] * 2)
+    [('side', 'floor((n + 2p - f)/s) + 1 = floor((32 + 2·0 - 5)/1) + 1 = 28')]
+    >>> for name, text in size_formulas([Axis(side=6, window=3), Axis(side=9, window=3)]):
+    ...     print(name, text)
+    side floor((n + 2p - f)/s) + 1
+    height floor((6 + 2·0 - 3)/1) + 1 = 4
+    width floor((9 + 2·0 - 3)/1) + 1 = 7
+    """
+    names = axis_names(len(axes))
+    symbols, formulas = [axis.symbols() for axis in axes], [axis.formula() for axis in axes]
+    if len(set(symbols)) > 1:
+        pairs = zip(names, symbols, formulas, strict=True)
+        return [(name, f"{symbol} = {formula}") for name, symbol, formula in pairs]
+    if len(set(formulas)) == 1:
+        name, equation = "side" if len(axes) > 1 else names[0], f"{symbols[0]} = {formulas[0]}"
+        if len(equation) <= MAX_EQUATION:
+            return [(name, equation)]
+        return [(name, symbols[0]), ("", f"= {formulas[0]}")]
+    return [("side", symbols[0]), *zip(names, formulas, strict=True)]

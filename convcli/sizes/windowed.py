@@ -136,16 +136,30 @@ class Axis(NamedTuple):
         """Number of steps that marking takes."""
         return self.side + self.window * (self.output + 100)
 
+    def symbols(self) -> str:
+        """Return the output-size formula in symbols, as far as it applies to this axis.
+
+        Examples
+        --------
+        >>> Axis(side=32, window=5).symbols()
+        'floor((n + 2p - f)/s) + 1'
+        >>> Axis(side=32, window=5, after=1, dilation=2, ceil=True).symbols()
+        'ceil((n + p1 + p2 - (d·(f - 1) + 1))/s) + 1'
+        """
+        padding = "2p" if self.before == self.after else "p1 + p2"
+        return self._size_formula("n", padding, "f", "d", "s")
+
     def formula(self) -> str:
         """Return the output-size formula with the numbers of this axis."""
         padding = f"2·{self.before}" if self.before == self.after else f"{self.before} + {self.after}"
-        filter_side = f"{self.window}"
-        if self.dilation > 1 and self.window > 1:
-            filter_side = f"({self.dilation}·({self.window} - 1) + 1)"
-        rounding = "ceil" if self.ceil else "floor"
+        numbers = map(str, (self.window, self.dilation, self.stride))
         plain = -(-self.span // self.stride) + 1 if self.ceil else self.span // self.stride + 1
-        text = f"{rounding}(({self.side} + {padding} - {filter_side})/{self.stride}) + 1 = {plain}"
+        text = f"{self._size_formula(f'{self.side}', padding, *numbers)} = {plain}"
         return text if plain == self.output else f"{text}, less a window that starts beyond the input"
+
+    def _size_formula(self, side: str, padding: str, window: str, dilation: str, stride: str) -> str:
+        extent = window if self.undilated else f"({dilation}·({window} - 1) + 1)"
+        return f"{'ceil' if self.ceil else 'floor'}(({side} + {padding} - {extent})/{stride}) + 1"
 
     def unread_count(self) -> int | None:
         """Count the input pixels that no tap reads.

@@ -122,7 +122,7 @@ def test_a_single_layer(convcli: Runner, in_folder: Path, options: str, label: s
 def test_a_single_layer_on_a_terminal(in_folder: Path) -> None:
     ran = on_terminal("params", "--n", "32x32x3", "--f", "5", "--c-out", "6", "-o", "net.svg")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("(5·5·3 + 1)·6 = 456\n")
+    assert ran.out.startswith("(f·f·c_in + 1)·c_out = (5·5·3 + 1)·6 = 456\n")
     assert ran.out.splitlines()[-1].split() == ["written", "net.svg"]
     assert (in_folder / "net.svg").exists()
 

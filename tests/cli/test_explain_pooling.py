@@ -123,8 +123,9 @@ def test_reads_are_counted(convcli: Runner, terminal: Runner) -> None:
         "\n"
         "reads   8 of 20 pixels once\n"
         "unread  12 of 20 pixels (60 %) are never read\n"
-        "height  floor((n + 2p - f)/s) + 1 = floor((5 + 2·0 - 2)/3) + 1 = 2\n"
-        "width   floor((n + 2p - f)/s) + 1 = floor((4 + 2·0 - 2)/3) + 1 = 1\n"
+        "side    floor((n + 2p - f)/s) + 1\n"
+        "height  floor((5 + 2·0 - 2)/3) + 1 = 2\n"
+        "width   floor((4 + 2·0 - 2)/3) + 1 = 1\n"
         "legend  x never read\n"
     )
     large = terminal("explain", "--n", "300", "--f", "9", "--reads", columns=80).out

@@ -73,20 +73,22 @@ def test_output_of_shape_is_the_input(convcli: Runner) -> None:
     [
         (
             "--f 5 --c-in 3 --c-out 6",
-            lines("(5·5·3 + 1)·6 = 456", "", "weights  5x5x3x6", "bias     1x1x1x6"),
+            lines("(f·f·c_in + 1)·c_out = (5·5·3 + 1)·6 = 456", "", "weights  5x5x3x6", "bias     1x1x1x6"),
         ),
         (
             "--f 5 --c-in 3 --c-out 6 --no-bias",
-            lines("5·5·3·6 = 450", "", "weights  5x5x3x6", "bias     none"),
+            lines("f·f·c_in·c_out = 5·5·3·6 = 450", "", "weights  5x5x3x6", "bias     none"),
         ),
         (
             "--f 3 --c-in 4 --c-out 6 --groups 2",
-            lines("(3·3·4/2 + 1)·6 = 114", "", "weights  3x3x2x6", "bias     1x1x1x6"),
+            lines(
+                "(f·f·c_in/g + 1)·c_out = (3·3·4/2 + 1)·6 = 114", "", "weights  3x3x2x6", "bias     1x1x1x6"
+            ),
         ),
         (
             "--n 32x32x3 --f 5 --c-out 6",
             lines(
-                "(5·5·3 + 1)·6 = 456",
+                "(f·f·c_in + 1)·c_out = (5·5·3 + 1)·6 = 456",
                 "",
                 "weights      5x5x3x6",
                 "bias         1x1x1x6",
@@ -101,7 +103,7 @@ def test_output_of_shape_is_the_input(convcli: Runner) -> None:
         (
             "--n 128x128x1 --dense 300",
             lines(
-                "(128·128·1 + 1)·300 = 4,915,500",
+                "(n_h·n_w·n_c + 1)·units = (128·128·1 + 1)·300 = 4,915,500",
                 "",
                 "weights      16384x300",
                 "bias         300",
@@ -112,7 +114,7 @@ def test_output_of_shape_is_the_input(convcli: Runner) -> None:
         (
             "--n 4x4x1 --dense 2 --no-bias",
             lines(
-                "4·4·1·2 = 32",
+                "n_h·n_w·n_c·units = 4·4·1·2 = 32",
                 "",
                 "weights      16x2",
                 "bias         none",
@@ -137,7 +139,7 @@ def test_terminal_of_its_own() -> None:
     ran = on_terminal("params", "--f", "5", "--c-in", "3", "--c-out", "6", columns=20)
     assert ran.all == (
         0,
-        lines("(5·5·3 + 1)·6 = 456", "", "weights  5x5x3x6", "bias     1x1x1x6"),
+        lines("(f·f·c_in + 1)·c_out", "= (5·5·3 + 1)·6 =", "456", "", "weights  5x5x3x6", "bias     1x1x1x6"),
         "",
     )
 
@@ -159,11 +161,12 @@ def test_terminal_shows_bytes_and_the_costs_of_a_batch(terminal: Runner) -> None
     assert ran.all == (
         0,
         lines(
-            "(5·5·3 + 1)·6 = 456",
+            "(f·f·c_in + 1)·c_out = (5·5·3 + 1)·6 = 456",
             "",
             "weights      5x5x3x6",
             "bias         1x1x1x6",
             "output       28x28x6: 4,704 activations",
+            "A            m x n_h x n_w x n_c = 64 x 28 x 28 x 6",
             "params       456; 912 bytes as fp16",
             "MACs         22,579,200 for a mini-batch of 64: multiply-accumulates (bias, normalization and activation not counted);",
             "             45,158,400 FLOPs, 2 each",
@@ -439,7 +442,7 @@ def test_the_costs_of_a_layer_on_a_volume(terminal: Runner) -> None:
     ran = terminal("params", "--n", "16x113x112x3", "--f", "3x7x7", "--s", "1x2x2", "--c-out", "64")
     positions, weights = 14 * 54 * 53, 3 * 7 * 7 * 3 * 64
     assert ran.out.startswith(
-        "(3·7·7·3 + 1)·64 = 28,288\n\nweights      3x7x7x3x64\nbias         1x1x1x1x64\n"
+        "(f_d·f_h·f_w·c_in + 1)·c_out = (3·7·7·3 + 1)·64 = 28,288\n\nweights      3x7x7x3x64\nbias         1x1x1x1x64\n"
     )
     assert f"output       14x54x53x64: {positions * 64:,} activations\n" in ran.out
     assert f"MACs         {positions * weights:,} multiply-accumulates" in ran.out

@@ -381,8 +381,7 @@ def test_size_on_a_terminal_says_that_pooling_has_no_parameters(terminal: Runner
     lines = [
         "14x14x6",
         "",
-        "height  floor((28 + 2·0 - 2)/2) + 1 = 14",
-        "width   floor((28 + 2·0 - 2)/2) + 1 = 14",
+        "side    floor((n + 2p - f)/s) + 1 = floor((28 + 2·0 - 2)/2) + 1 = 14",
         "params  none: pooling learns nothing, and pools each channel separately",
         "unread  none: every input row and column is read",
     ]
@@ -392,7 +391,7 @@ def test_size_on_a_terminal_says_that_pooling_has_no_parameters(terminal: Runner
 def test_size_on_a_terminal_of_its_own() -> None:
     ran = on_terminal("pool", "--n", "7", "--f", "2", "--ceil")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("4x4\n\nheight  ceil((7 + 2·0 - 2)/2) + 1 = 4\n")
+    assert ran.out.startswith("4x4\n\nside    ceil((n + 2p - f)/s) + 1 = ceil((7 + 2·0 - 2)/2) + 1 = 4\n")
     assert "params  none" in ran.out
 
 

@@ -109,8 +109,7 @@ def test_exact_at_any_size(shape: Runner) -> None:
             [
                 "28x28",
                 "",
-                "height  floor((32 + 2·0 - 5)/1) + 1 = 28",
-                "width   floor((32 + 2·0 - 5)/1) + 1 = 28",
+                "side    floor((n + 2p - f)/s) + 1 = floor((32 + 2·0 - 5)/1) + 1 = 28",
                 "unread  none: every input row and column is read",
             ],
         ),
@@ -119,8 +118,7 @@ def test_exact_at_any_size(shape: Runner) -> None:
             [
                 "32x32x6",
                 "",
-                "height  floor((32 + 2·2 - 5)/1) + 1 = 32",
-                "width   floor((32 + 2·2 - 5)/1) + 1 = 32",
+                "side    floor((n + 2p - f)/s) + 1 = floor((32 + 2·2 - 5)/1) + 1 = 32",
                 "depth   one feature map for each of the 6 filters",
                 "unread  none: every input row and column is read",
             ],
@@ -130,6 +128,7 @@ def test_exact_at_any_size(shape: Runner) -> None:
             [
                 "55x105",
                 "",
+                "side    floor((n + p1 + p2 - f)/s) + 1",
                 "height  floor((227 + 0 + 1 - 11)/4) + 1 = 55",
                 "width   floor((320 + 0 + 1 - 7)/3) + 1 = 105",
                 "unread  no row",
@@ -141,8 +140,7 @@ def test_exact_at_any_size(shape: Runner) -> None:
             [
                 "54x54",
                 "",
-                "height  floor((226 + 2·0 - 11)/4) + 1 = 54",
-                "width   floor((226 + 2·0 - 11)/4) + 1 = 54",
+                "side    floor((n + 2p - f)/s) + 1 = floor((226 + 2·0 - 11)/4) + 1 = 54",
                 "unread  rows 223..225, counted from 0 (3 of 226); input heights with no unread rows: 223, 227",
                 "        columns 223..225, counted from 0 (3 of 226); input widths with no unread columns: 223, 227",
             ],
@@ -152,6 +150,7 @@ def test_exact_at_any_size(shape: Runner) -> None:
             [
                 "4x10",
                 "",
+                "side    floor((n + 2p - f)/s) + 1",
                 "height  floor((20 + 2·0 - 3)/5) + 1 = 4",
                 "width   floor((30 + 2·0 - 3)/3) + 1 = 10",
                 "unread  rows 3..4, 8..9, 13..14, 18..19, counted from 0 (8 of 20); "
@@ -164,8 +163,8 @@ def test_exact_at_any_size(shape: Runner) -> None:
             [
                 "2x2",
                 "",
-                "height  ceil((7 + 2·0 - (2·(3 - 1) + 1))/2) + 1 = 2",
-                "width   ceil((7 + 2·0 - (2·(3 - 1) + 1))/2) + 1 = 2",
+                "side    ceil((n + 2p - (d·(f - 1) + 1))/s) + 1",
+                "        = ceil((7 + 2·0 - (2·(3 - 1) + 1))/2) + 1 = 2",
                 "unread  rows 1, 3, 5, counted from 0 (3 of 7); "
                 "the windows leave gaps at every height near 7",
                 "        columns 1, 3, 5, counted from 0 (3 of 7); "
@@ -194,7 +193,7 @@ def test_terminal_explains_sizes_beyond_counting(terminal: Runner) -> None:
     ran = terminal("shape", "--n", huge, "--f", "2", "--s", "2")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith(
-        f"{huge // 2}x{huge // 2}\n\nheight  floor(({huge} + 2·0 - 2)/2) + 1 = {huge // 2}\n"
+        f"{huge // 2}x{huge // 2}\n\nside    floor((n + 2p - f)/s) + 1\n        = floor(({huge} + 2·0 - 2)/2) + 1 = {huge // 2}\n"
     )
     assert ran.out.endswith("unread  none: every input row and column is read\n")
 
@@ -204,7 +203,9 @@ def test_terminal_of_its_own_wraps_but_cuts_nothing(columns: int) -> None:
     ran = on_terminal("shape", "--n", "226", "--f", "11", "--s", "4", columns=columns)
     assert (ran.code, ran.err) == (0, "")
     words = " ".join(ran.out.split())
-    assert words.startswith("54x54 height floor((226 + 2·0 - 11)/4) + 1 = 54 width ")
+    assert words.startswith(
+        "54x54 side floor((n + 2p - f)/s) + 1 = floor((226 + 2·0 - 11)/4) + 1 = 54 unread "
+    )
     assert words.endswith(
         "columns 223..225, counted from 0 (3 of 226); input widths with no unread columns: 223, 227"
     )
@@ -528,6 +529,7 @@ def test_size_on_sounds_and_volumes(shape: Runner, arguments: tuple[str, ...], s
             ("--n", "16x113x112x3", "--f", "3x7x7", "--s", "1x2x4", "--c-out", "64"),
             [
                 "14x54x27x64", "",
+                "side      floor((n + 2p - f)/s) + 1",
                 "depth     floor((16 + 2·0 - 3)/1) + 1 = 14",
                 "height    floor((113 + 2·0 - 7)/2) + 1 = 54",
                 "width     floor((112 + 2·0 - 7)/4) + 1 = 27",
@@ -540,7 +542,7 @@ def test_size_on_sounds_and_volumes(shape: Runner, arguments: tuple[str, ...], s
             ("--n", "8001x1 1d", "--f", "80", "--s", "4"),
             [
                 "1981", "",
-                "length  floor((8001 + 2·0 - 80)/4) + 1 = 1981",
+                "length  floor((n + 2p - f)/s) + 1 = floor((8001 + 2·0 - 80)/4) + 1 = 1981",
                 "unread  position 8000, counted from 0 (1 of 8001); input lengths with no unread positions: 8000, 8004",
             ],
         ),
@@ -548,9 +550,7 @@ def test_size_on_sounds_and_volumes(shape: Runner, arguments: tuple[str, ...], s
             ("--n", "9x9x9x1", "--f", "3"),
             [
                 "7x7x7", "",
-                "depth   floor((9 + 2·0 - 3)/1) + 1 = 7",
-                "height  floor((9 + 2·0 - 3)/1) + 1 = 7",
-                "width   floor((9 + 2·0 - 3)/1) + 1 = 7",
+                "side    floor((n + 2p - f)/s) + 1 = floor((9 + 2·0 - 3)/1) + 1 = 7",
                 "unread  none: every input slice, row and column is read",
             ],
         ),

@@ -134,7 +134,8 @@ def params(
         str | None,
         Option(
             "--batch",
-            help="Mini-batch size, for the totals below the table, --train and --traffic (default: 1).",
+            help="Mini-batch size m, for the totals below the table (for a layer, also "
+            "A = m x n_h x n_w x n_c), --train and --traffic (default: 1).",
             metavar="COUNT",
             rich_help_panel=options.COSTS,
         ),
@@ -242,11 +243,11 @@ def params(
     convcli params resnet18 --train --optimizer adam --batch 32
     convcli params resnet18 --device 312T,2039G           the roofline: least times
 
-    A layer has (f·f·c_in + 1)·c_out parameters. On a terminal, shows the formula with its numbers; with --n,
-    also the activations, the multiply-accumulates (MACs: no bias, no activation) and the dense layer between
-    the same sizes. When piped, prints only the number, or tab-separated rows for a network. "convcli help
-    layers" shows how to write layers. For a file of weights (.safetensors, .pth), lists its tensors; with
-    --depth, its modules.
+    A layer has (f·f·c_in + 1)·c_out parameters. On a terminal, shows the formula in symbols and in numbers;
+    with --n, also the activations, the multiply-accumulates (MACs: no bias, no activation) and the dense
+    layer between the same sizes. When piped, prints only the number, or tab-separated rows for a network.
+    "convcli help layers" shows how to write layers. For a file of weights (.safetensors, .pth), lists its
+    tensors; with --depth, its modules.
     """
     options.apply_text_option(text, json=json, csv=csv, markdown=md, output=output)
     output_format = TableFormat.read(json=json, csv=csv, markdown=md)

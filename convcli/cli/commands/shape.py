@@ -88,9 +88,9 @@ def shape(
     convcli shape model.onnx --n 320x320x3
     convcli shape resnet18 --valid-sizes 200..260 --ignore-unread-by 1x1
 
-    The size is floor((n + 2p - f)/s) + 1. Padding defaults to 0 and stride to 1; --want finds
-    whichever you leave out. On a terminal, shows the formula with its numbers, and the input rows and
-    columns that no window reads. When piped, prints only the size.
+    The size is floor((n + 2p - f)/s) + 1. Padding defaults to 0 and stride to 1; --want finds whichever you
+    leave out. On a terminal, shows the formula in symbols and in numbers, and the input rows and columns that
+    no window reads. When piped, prints only the size.
 
     For a network, prints one row per layer: output size, receptive field (the part of the input that affects
     a unit), jump (input pixels from one unit to the next), center of the first unit, padding applied, and

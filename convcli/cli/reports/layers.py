@@ -12,6 +12,7 @@ from convcli.networks.layer_types.pooling import Pooling
 from convcli.networks.network import Network, Port, single_layer
 from convcli.networks.rows import Row
 from convcli.networks.stages import ReceptiveFields, Stage
+from convcli.sizes.axes import size_formulas
 from convcli.sizes.per_axis import axis_names
 from convcli.sizes.text import channels_last, format_padding, format_size
 from convcli.sizes.transposed import TransposedAxis
@@ -243,7 +244,7 @@ def _number(number: Any) -> int | float:
 def _explanation(layer: Convolution | Pooling, size: Size) -> str:
     axes, rank = layer.axes(size), rank_of(size)
     sides = axis_names(rank)
-    lines = [(side, axis.formula()) for side, axis in zip(sides, axes, strict=True)]
+    lines = size_formulas(axes)
     if isinstance(layer, Pooling):
         lines.append(("params", "none: pooling learns nothing, and pools each channel separately"))
     elif layer.filters is not None:

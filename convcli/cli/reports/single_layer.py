@@ -15,6 +15,7 @@ from convcli.networks.layer_types.dense import Dense
 from convcli.networks.network import Network, single_layer
 from convcli.networks.stages import Stage
 from convcli.networks.tables import Table, params_table
+from convcli.sizes.per_axis import axis_names
 from convcli.sizes.text import format_size
 
 if TYPE_CHECKING:
@@ -36,9 +37,12 @@ def report_dense(
     """
     network = single_layer(layer, (prod(size),))
     stage = network.layers[0]
-    formula = f"{_sum_with_bias(_product(size), bias=layer.bias)}·{layer.units} = {network.params:,}"
+    symbols = _sum_with_bias("·".join(_size_symbols(size)), bias=layer.bias)
+    numbers = _sum_with_bias(_product(size), bias=layer.bias)
+    formula = f"{symbols}·units = {numbers}·{layer.units} = {network.params:,}"
     lines = [
         *_shapes(stage),
+        *_batch_lines(stage, costs),
         *_cost_lines(network, costs),
         ("connections", f"each output value depends on all {stage.connections:,} inputs"),
     ]
@@ -71,12 +75,14 @@ def report_convolution(
     network = single_layer(layer, size or (*extent, channels))
     stage = network.layers[0]
     terms = _product((*layer.window, channels)) + (f"/{layer.groups}" if layer.groups > 1 else "")
-    formula = f"{_sum_with_bias(terms, bias=layer.bias)}·{layer.filters} = {network.params:,}"
+    numbers = f"{_sum_with_bias(terms, bias=layer.bias)}·{layer.filters}"
+    formula = f"{_weight_symbols(layer)} = {numbers} = {network.params:,}"
     record, lines, table = network_record(network), _shapes(stage), params_table(network)
     record |= costs.record(network) if costs else {}
     if size is not None:
         record["layers"][0]["dense"] = dense_record(stage)
-        lines += _dense_comparison(stage, _cost_lines(network, costs))
+        costs_text = [*_batch_lines(stage, costs), *_cost_lines(network, costs)]
+        lines += _dense_comparison(stage, costs_text)
     else:
         record, table = unsized_record(record), _unsized_table(table)
         lines += cost_lines(network, costs)[:1] if costs else []
@@ -86,6 +92,32 @@ def report_convolution(
         file.draw(network, costs or CostUnits())
     _print_report(_LayerReport(record, formula, lines, table), file, output_format)
     return network
+
+
+def _weight_symbols(layer: Convolution) -> str:
+    """Return the formula of the parameters in symbols."""
+    sides = ["f"] * len(layer.window)
+    if len(set(layer.window)) > 1:
+        sides = [f"f_{name[0]}" for name in axis_names(len(layer.window))]
+    terms = "·".join([*sides, "c_in"]) + "/g" * (layer.groups > 1)
+    return f"{_sum_with_bias(terms, bias=layer.bias)}·c_out"
+
+
+def _size_symbols(size: Size) -> list[str]:
+    """Return the symbols of the sides and channels of an image, a sound or a volume; n of a vector."""
+    if len(size) == 1:
+        return ["n"]
+    sides = ["n"] if len(size) == 2 else [f"n_{name[0]}" for name in axis_names(len(size) - 1)]
+    return [*sides, "n_c"]
+
+
+def _batch_lines(stage: Stage, costs: CostUnits | None) -> Lines:
+    """Return the line of the activations of a mini-batch, in symbols and in numbers."""
+    if costs is None or costs.batch == 1:
+        return []
+    symbols = ["m", *(_size_symbols(stage.output) if len(stage.output) > 1 else ["units"])]
+    numbers = map(str, (costs.batch, *stage.output))
+    return [("A", f"{' x '.join(symbols)} = {' x '.join(numbers)}")]
 
 
 def _shapes(stage: Stage) -> Lines:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from convcli.sizes.axes import size_formulas
 from convcli.sizes.text import format_number, format_padding, format_size
 from convcli.sizes.windowed import Axis
 
@@ -22,7 +23,6 @@ __all__ = [
     "number_text",
     "pooled_text",
     "positions_text",
-    "size_formulas",
     "sum_step",
     "window_sentence",
 ]
@@ -65,24 +65,6 @@ def window_sentence(rows: Axis, columns: Axis, at: tuple[int, int]) -> str:
         for axis, output, name in zip((rows, columns), at, ("row", "column"), strict=True)
     )
     return f"row {at[0]}, column {at[1]} of the output reads {' and '.join(reads)} of the input"
-
-
-def size_formulas(rows: Axis, columns: Axis) -> list[tuple[str, str]]:
-    """Return the formula of the output size, in letters and in numbers; one if both axes are equal.
-
-    Examples
-    --------
-    >>> size_formulas(Axis(side=6, window=3), Axis(side=6, window=3))
-    [('side', 'floor((n + 2p - f)/s) + 1 = floor((6 + 2·0 - 3)/1) + 1 = 4')]
-    """
-    height, width = (f"{_size_formula(axis)} = {axis.formula()}" for axis in (rows, columns))
-    return [("side", height)] if height == width else [("height", height), ("width", width)]
-
-
-def _size_formula(axis: Axis) -> str:
-    padding = "2p" if axis.before == axis.after else "p1 + p2"
-    side = "(d·(f - 1) + 1)" if axis.dilation > 1 and axis.window > 1 else "f"
-    return f"floor((n + {padding} - {side})/s) + 1"
 
 
 def number_text(number: Number) -> str:
@@ -222,7 +204,7 @@ class Captions:
     @property
     def formulas(self) -> list[str]:
         """The formulas of the output size, one line each."""
-        return [f"{name:6} {text}" for name, text in size_formulas(self.rows, self.columns)]
+        return [f"{name:6} {text}" for name, text in size_formulas((self.rows, self.columns))]
 
 
 def _sums(explained: "ExplainedResult", position: tuple[int, int]) -> Iterator[str]:

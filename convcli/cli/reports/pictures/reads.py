@@ -10,8 +10,8 @@ from convcli.cli.terminal.output import (
     write_json,
 )
 from convcli.cli.window_files import WindowFiles
-from convcli.figures.window.captions import size_formulas
 from convcli.figures.window.reads import heat_color, reads_sentences, window_text
+from convcli.sizes.axes import size_formulas
 from convcli.sizes.reads import ReadCounts
 from convcli.sizes.text import format_padding, format_size
 from convcli.sizes.windowed import Axis
@@ -64,7 +64,7 @@ def _text(counts: ReadCounts, files: WindowFiles) -> str:
     size = format_size((counts.rows.side, counts.columns.side))
     lines = [
         *reads_sentences(counts),
-        *size_formulas(counts.rows, counts.columns),
+        *size_formulas((counts.rows, counts.columns)),
         *([("legend", "x never read")] if counts.unread else []),
         *files.summary_lines(),
     ]

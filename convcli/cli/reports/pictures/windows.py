@@ -4,8 +4,8 @@ from convcli.cli.terminal.output import is_human_readable, labeled_text, write, 
 from convcli.cli.window_files import WindowFiles
 from convcli.errors import UsageError
 from convcli.figures.window.axis_views import window_lines
-from convcli.figures.window.captions import size_formulas, window_sentence
-from convcli.sizes.axes import check_position, pooling_axes, window_axes
+from convcli.figures.window.captions import window_sentence
+from convcli.sizes.axes import check_position, pooling_axes, size_formulas, window_axes
 from convcli.sizes.text import format_padding, format_size, parse_padding, parse_pair, parse_size
 from convcli.sizes.windowed import Axis
 
@@ -88,7 +88,7 @@ def _explanation(rows: Axis, columns: Axis, position: tuple[int, int], files: Wi
     grid = "".join(f"{line}\n" for line in [*lines, ""] if lines)
     summary = [
         ("here", window_sentence(rows, columns, position)),
-        *size_formulas(rows, columns),
+        *size_formulas((rows, columns)),
         *([("legend", LEGEND)] if lines else []),
         *files.summary_lines(),
     ]
