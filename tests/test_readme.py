@@ -117,7 +117,9 @@ def test_the_commands_of_a_block_one_after_the_other(
 
 def without_notes(error: str) -> str:
     """Return standard error without notes on saturated pixels, which edges of photographs have."""
-    is_note = re.compile(r"convcli: note: \S+: \d+ % of the pixels saturate; .*\n")
+    is_note = re.compile(
+        r"convcli: note: (\S+: \d+ % of the pixels saturate|several filters fit equally well).*\n"
+    )
     return is_note.sub("", error)
 
 

@@ -50,4 +50,5 @@ def evaluate(
         steps=steps,
         history=tuple(history),
         offset=offset if relevant else 0.0,
+        free=scaling.free,
     )

@@ -31,16 +31,19 @@ class Example:
     target : array (h, w)
     usable : array (h, w)
         False for clipped pixels of the target, whose true value is unknown.
+    holds_out : bool
+        Whether the last rows are held out from learning.
     """
 
     pixels: Array
     target: Array
     usable: Array
+    holds_out: bool = True
 
     @property
     def held_out(self) -> int:
         """The first held-out row."""
-        return len(self.target) - max(1, len(self.target) // HELD_OUT)
+        return len(self.target) - self.holds_out * max(1, len(self.target) // HELD_OUT)
 
 
 def make_examples(

@@ -12,7 +12,8 @@ from convcli.errors import LearningError, UsageError, parse_choice
 from convcli.layers.convolution_layer import conv_backward, conv_forward
 from convcli.learning.evaluation import evaluate
 from convcli.learning.examples import Example
-from convcli.learning.problem import ScaledProblem, check_seed
+from convcli.learning.minimum_norm import fit_minimum_norm
+from convcli.learning.problem import ScaledProblem, check_seed, has_few_patches
 from convcli.learning.results import Array, LearnedFilter, TrainingStep
 
 __all__ = ["RESTARTS", "Optimizer", "learn"]
@@ -54,6 +55,9 @@ def learn(
 ) -> LearnedFilter:
     """Learn a filter by gradient descent with back-propagation.
 
+    With at most two patches for each weight, least squares finds it instead, unless targets are absolute: see
+    `LearnedFilter.few_patches`.
+
     Parameters
     ----------
     examples : sequence of Example
@@ -83,7 +87,8 @@ def learn(
     Raises
     ------
     LearningError
-        The inputs or targets are constant, not finite, or have too few pixels; or the training diverges.
+        The inputs or targets are constant or not finite; absolute ones have too few pixels; or the training
+        diverges.
     UsageError
         A number is out of range.
 
@@ -104,6 +109,8 @@ def learn(
     if steps < 1:
         raise UsageError(f"steps {steps}", "must be at least 1")
     check_seed(seed)
+    if not absolute and has_few_patches(examples):
+        return fit_minimum_norm(examples, bias=bias)
     scaling = ScaledProblem.from_examples(examples, absolute=absolute).whitened(examples)
     scaled = [scaling.apply(example) for example in examples]
     starts = [seed] if not absolute else [seed + trial * 1_000_003 for trial in range(RESTARTS)]

@@ -9,18 +9,21 @@ import numpy as np
 from convcli.learning.evaluation import evaluate
 from convcli.learning.examples import Example
 from convcli.learning.gradient_descent import RESTARTS
+from convcli.learning.minimum_norm import fit_minimum_norm
 from convcli.learning.normal_equations import NormalEquations
 from convcli.learning.problem import (
     MAX_LEAST_SQUARES_ELEMENTS,
+    MAX_PSEUDO_INVERSE_WEIGHTS,
+    ZERO_VARIANCE,
     ScaledProblem,
     check_seed,
+    has_few_patches,
     min_matrix_elements,
     patch_matrix,
 )
 from convcli.learning.results import Array, LearnedFilter
 
 __all__ = ["fit_least_squares"]
-MAX_PSEUDO_INVERSE_WEIGHTS = 1024  # for more, the pseudo-inverse takes too long
 MAX_ROUNDS = 100  # maximum rounds of least squares to find the signs of absolute values
 
 
@@ -44,6 +47,8 @@ def fit_least_squares(
     [3.0, 0.0, 0.0]
     """
     check_seed(seed)
+    if not absolute and has_few_patches(examples):
+        return fit_minimum_norm(examples, bias=bias)
     scaling = ScaledProblem.from_examples(examples, absolute=absolute)
     rng = np.random.default_rng(seed)
     max_elements = max(MAX_LEAST_SQUARES_ELEMENTS, min_matrix_elements(examples, scaling.shape))
@@ -79,7 +84,8 @@ class _PseudoInverse:
         self.patches, self.targets = patches, targets
         self.count = patches.shape[1]
         self.patches[:, :-1] = patches[:, :-1] @ scaling.whitening
-        self._inverse = np.linalg.pinv(self.patches)
+        # Directions in which patches do not vary hold rounding errors.
+        self._inverse = np.linalg.pinv(self.patches, rcond=ZERO_VARIANCE)
 
     def outputs(self, weights: Array) -> Array:
         return np.asarray(self.patches @ weights)

@@ -14,15 +14,20 @@ from convcli.sizes.text import format_size
 
 __all__ = [
     "MAX_LEAST_SQUARES_ELEMENTS",
+    "MAX_PSEUDO_INVERSE_WEIGHTS",
     "ZERO_VARIANCE",
     "ScaledProblem",
+    "check_examples",
     "check_seed",
+    "has_few_patches",
     "min_matrix_elements",
     "patch_matrix",
+    "too_few_patches",
 ]
 ZERO_VARIANCE = 1e-10  # fraction of the largest variance that counts as zero
 MAX_VALUE = 1e100
 MAX_WEIGHTS = 4096
+MAX_PSEUDO_INVERSE_WEIGHTS = 1024  # for more, the pseudo-inverse takes too long
 MAX_LEAST_SQUARES_ELEMENTS, MAX_COVARIANCE_ELEMENTS = 1 << 23, 1 << 21  # elements of a matrix
 
 
@@ -38,7 +43,8 @@ class ScaledProblem:
 
     `shape` is that of the taps, (f_h, f_w, C). Training runs in coordinates in which patches are
     uncorrelated; `whitening` (taps, taps) times these coordinates gives the taps. Without whitening, the
-    coordinates are the taps.
+    coordinates are the taps. `free` counts the directions in which patches do not vary, and the taps do not
+    matter: it is known only after whitening.
     """
 
     shape: tuple[int, int, int]
@@ -47,40 +53,16 @@ class ScaledProblem:
     whitening: Array | None
     target_mean: float
     target_scale: float
+    free: int = 0
 
     @classmethod
     def from_examples(cls, examples: Sequence[Example], *, absolute: bool) -> "ScaledProblem":
         """Scale a problem by the statistics of its examples, without whitening."""
-        if not examples:
-            raise UsageError("examples", "must have at least one element")
-        shapes = {_filter_shape(example) for example in examples}
-        if len(shapes) > 1:
-            raise SizeError("examples", f"belong to filters of different shapes: {sorted(shapes)}")
-        shape = shapes.pop()
-        if math.prod(shape) > MAX_WEIGHTS:
-            raise SizeError(
-                f"filter {format_size(shape)}", f"has more than {MAX_WEIGHTS} weights; use a smaller one"
-            )
-        arrays = [array for example in examples for array in (example.pixels, example.target)]
-        if not all(np.isfinite(array).all() for array in arrays):
-            raise LearningError("examples", "hold values that are not finite (NaN or infinity)")
-        if any(np.abs(array).max() > MAX_VALUE for array in arrays):
-            raise LearningError(
-                "examples", f"hold values above {MAX_VALUE:g}, whose squares overflow; scale them down"
-            )
-        if any(0 < np.abs(array).max() < 1 / MAX_VALUE for array in arrays):
-            raise LearningError(
-                "examples",
-                f"hold no value above {1 / MAX_VALUE:g}, so their squares underflow; scale them up",
-            )
+        shape = check_examples(examples)
         if absolute and any(example.target.min() < 0 for example in examples):
             raise LearningError("target", "has negative values, so it does not hold absolute values")
-        count = sum(int(example.usable[: example.held_out].sum()) for example in examples)
-        if count <= 2 * math.prod(shape):
-            raise LearningError(
-                f"only {count} patches for {math.prod(shape)} weights",
-                "use a larger picture or a smaller filter (clipped and held-out patches do not count)",
-            )
+        if has_few_patches(examples):
+            raise too_few_patches(_count_patches(examples), shape)
         pixels = np.concatenate([example.pixels.reshape(-1, shape[2]) for example in examples])
         targets = np.concatenate(
             [example.target[: example.held_out][example.usable[: example.held_out]] for example in examples]
@@ -106,7 +88,7 @@ class ScaledProblem:
         # Gray in three channels varies in a third of the directions.
         varying = variances > ZERO_VARIANCE * variances[-1]
         whitening = directions[:, varying] / np.sqrt(variances[varying]) @ directions[:, varying].T
-        return replace(self, whitening=whitening)
+        return replace(self, whitening=whitening, free=count - int(varying.sum()))
 
     def apply(self, example: Example) -> Example:
         """Return an example in the scaled units."""
@@ -136,6 +118,70 @@ class ScaledProblem:
             + self.target_mean
             - (self.taps(weights).sum((0, 1)) * self.input_mean).sum()
         )
+
+
+def check_examples(examples: Sequence[Example]) -> tuple[int, int, int]:
+    """Check that examples can be learned from, however many patches they have, and return the filter's shape.
+
+    Raises
+    ------
+    UsageError
+        There are none.
+    SizeError
+        They belong to different filters, or to one that is too large.
+    LearningError
+        They hold values that are not finite, or are too large or too small.
+    """
+    if not examples:
+        raise UsageError("examples", "must have at least one element")
+    shapes = {_filter_shape(example) for example in examples}
+    if len(shapes) > 1:
+        raise SizeError("examples", f"belong to filters of different shapes: {sorted(shapes)}")
+    shape = shapes.pop()
+    if math.prod(shape) > MAX_WEIGHTS:
+        raise SizeError(
+            f"filter {format_size(shape)}", f"has more than {MAX_WEIGHTS} weights; use a smaller one"
+        )
+    arrays = [array for example in examples for array in (example.pixels, example.target)]
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise LearningError("examples", "hold values that are not finite (NaN or infinity)")
+    if any(np.abs(array).max() > MAX_VALUE for array in arrays):
+        raise LearningError(
+            "examples", f"hold values above {MAX_VALUE:g}, whose squares overflow; scale them down"
+        )
+    if any(0 < np.abs(array).max() < 1 / MAX_VALUE for array in arrays):
+        raise LearningError(
+            "examples",
+            f"hold no value above {1 / MAX_VALUE:g}, so their squares underflow; scale them up",
+        )
+    return shape
+
+
+def has_few_patches(examples: Sequence[Example]) -> bool:
+    """Whether there are so few patches that none can be held out: at most two for each weight.
+
+    Clipped patches and those of the held-out rows do not count.
+
+    Examples
+    --------
+    >>> from convcli.learning.examples import make_examples
+    >>> [has_few_patches(make_examples(np.zeros((side, side)), np.zeros((side, side)))) for side in (6, 8)]
+    [True, False]
+    """
+    weights = math.prod(_filter_shape(examples[0])) if examples else 0
+    return _count_patches(examples) <= 2 * weights
+
+
+def _count_patches(examples: Sequence[Example]) -> int:
+    return sum(int(example.usable[: example.held_out].sum()) for example in examples)
+
+
+def too_few_patches(count: int, shape: tuple[int, int, int]) -> LearningError:
+    """Return the error that there are too few patches."""
+    return LearningError(
+        f"only {count} patches for {math.prod(shape)} weights",
+        "use a larger picture or a smaller filter (clipped and held-out patches do not count)",
+    )
 
 
 def _filter_shape(example: Example) -> tuple[int, int, int]:

@@ -23,6 +23,8 @@ class TrainingStep(NamedTuple):
 class LearnedFilter:
     """A learned filter.
 
+    If several filters fit equally well, it is the smallest of them, which has the least sum of squares.
+
     Attributes
     ----------
     taps : array (f_h, f_w), or (f_h, f_w, C) for inputs of C channels
@@ -30,14 +32,19 @@ class LearnedFilter:
     bias : float
         0 unless it was learned.
     error : float
-        Root mean square error on the held-out rows, in the target's units.
+        Root mean square error on the held-out rows, in the target's units; on all patches if there are few.
     relative_error : float
-        The same as a fraction of the standard deviation of those rows.
+        The same as a fraction of the standard deviation of those targets.
     steps : int
         Number of training steps; 0 for least squares.
     history : tuple of Step
     offset : float
         Constant offset of the targets that was found although no bias was learned; 0 if there is none.
+    free : int
+        Number of directions in which the filter can change without any effect on the examples; 0 if a single
+        filter fits them best. Not counted for filters with more than 1024 weights by least squares.
+    few_patches : int
+        Number of patches, if they were too few to hold any out; otherwise 0.
     """
 
     taps: Array
@@ -47,6 +54,8 @@ class LearnedFilter:
     steps: int
     history: tuple[TrainingStep, ...]
     offset: float = 0.0
+    free: int = 0
+    few_patches: int = 0
 
 
 def filter_matrices(taps: Array) -> list[Array]:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from convcli import convolve, kernel
 from convcli.errors import LearningError
-from tests.support.command_line import Runner, assert_failed, assert_refused, nothing_changes
+from tests.support.command_line import SAMPLES, Runner, assert_failed, assert_refused, nothing_changes
 
 NOISE = np.random.default_rng(1).integers(0, 256, (60, 50)).astype(np.uint8)
 
@@ -50,7 +50,8 @@ def test_files_and_json(convcli: Runner, pair: tuple[Path, Path], tmp_path: Path
     assert (ran.code, ran.err) == (0, "")
     record = json.loads(ran.out)
     assert list(record) == [
-        "inputs", "targets", "output", "curve", "kernel", "bias", "error", "relative_error", "steps", "loss", "nearest"
+        "inputs", "targets", "output", "curve", "kernel", "bias", "error", "relative_error", "steps", "loss",
+        "free", "nearest", "also_fit",
     ]  # fmt: skip
     assert record["nearest"]["name"] == "sobel-x"
     assert json.loads(saved.read_text())["kernel"] == record["kernel"]
@@ -69,6 +70,27 @@ def test_files_and_json(convcli: Runner, pair: tuple[Path, Path], tmp_path: Path
     np.testing.assert_allclose(np.load(tmp_path / "again.npy"), np.load(pair[1]), atol=0.1)
     assert convcli("learn", *pair, "--f", "3", "-o", tmp_path / "k.npy").out == f"{tmp_path / 'k.npy'}\n"
     assert np.load(tmp_path / "k.npy").shape == (3, 3)
+
+
+def test_the_example_of_the_textbook(convcli: Runner, terminal: Runner, tmp_path: Path) -> None:
+    # 6x6, half 10 and half 0: the patches differ only in their columns, whose sums must be 3, 0 and -3.
+    target = tmp_path / "edges.csv"
+    target.write_text("0 30 30 0\n" * 4)
+    note = (
+        "convcli: note: several filters fit equally well, such as -0.8787 times freichen-x or -0.75 times sobel-x: "
+        "the examples leave 6 of 9 degrees of freedom open; this is the smallest filter (least sum of squares)\n"
+    )
+    textbook = "1 0 -1\n1 0 -1\n1 0 -1\n"
+    assert convcli("learn", SAMPLES / "vertical-edge.csv", target).all == (0, textbook, note)
+    record = json.loads(convcli("learn", SAMPLES / "vertical-edge.csv", target, "--json").out)
+    assert (record["free"], record["steps"], record["error"]) == (6, 0, 0)
+    assert [near["name"] for near in record["also_fit"]] == ["freichen-x", "sobel-x", "scharr-x"]
+    shown = terminal("learn", SAMPLES / "vertical-edge.csv", target, columns=120)
+    assert "by least squares, as there are too few patches to train on" in shown.out
+    assert "on all 16 patches" in shown.out
+    with nothing_changes(tmp_path):
+        ran = convcli("learn", SAMPLES / "vertical-edge.csv", target, "--curve", tmp_path / "c.png")
+    assert_refused(ran, "--curve: draws training, but for so few patches least squares solves")
 
 
 def test_a_volume(convcli: Runner, terminal: Runner, tmp_path: Path) -> None:
@@ -153,6 +175,7 @@ def test_long_training_is_announced(
     def too_few(*_: object, **__: object) -> object:
         raise LearningError("only 9 patches", "too few")
 
+    monkeypatch.setattr("convcli.learning.problem.has_few_patches", lambda _: False)
     monkeypatch.setattr("convcli.learning.gradient_descent.learn", too_few)
     ran = convcli("learn", *pair, *options)
     notes = "" if note is None else f"convcli: note: {note}\n"

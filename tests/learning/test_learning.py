@@ -197,7 +197,7 @@ def bad(place: float) -> Array:
         (
             NOISE[:5, :5],
             NOISE[:5, :5],
-            {},
+            {"absolute": True},
             "only 6 patches for 9 weights: use a larger picture or a smaller filter",
         ),
         (bad(np.nan), NOISE, {}, "not finite"),
@@ -224,6 +224,47 @@ def test_errors_name_what_cannot_be_learned_from(
     with pytest.raises(LearningError) as raised:
         learn(make_examples(image, target), **how)
     assert expected in str(raised.value)
+
+
+def test_few_patches_give_the_smallest_filter_that_fits() -> None:
+    rng = np.random.default_rng(4)
+    image, taps = rng.integers(-9, 10, (5, 6)), rng.integers(-3, 4, (3, 3))
+    target = convolve(image, taps)  # 12 patches, of which 9 are independent
+    learned = learn(make_examples(image, target))
+    assert (learned.free, learned.few_patches, learned.steps) == (0, 12, 0)
+    np.testing.assert_allclose(learned.taps, taps, atol=1e-9)
+    larger = learn(make_examples(image, convolve(image, np.ones((4, 4))), 4))  # 6 patches for 16 weights
+    assert (larger.free, larger.few_patches) == (10, 6)
+    # The smallest solution is a combination of patches: it is orthogonal to whatever no patch contains.
+    patches = np.lib.stride_tricks.sliding_window_view(image, (4, 4)).reshape(6, 16)
+    _, _, directions = np.linalg.svd(patches)
+    np.testing.assert_allclose(directions[6:] @ larger.taps.ravel(), 0, atol=1e-9)
+    np.testing.assert_allclose(patches @ larger.taps.ravel(), patches.sum(1), atol=1e-9)
+
+
+def test_few_patches_and_a_bias() -> None:
+    image = np.random.default_rng(5).integers(0, 9, (6, 6))
+    target = convolve(image, [[1, 0, -2]]) + 7
+    learned = fit_least_squares(make_examples(image, target, (1, 3)), bias=True)
+    np.testing.assert_allclose([*learned.taps[0], learned.bias], [1, 0, -2, 7], atol=1e-9)
+
+
+def test_few_patches_that_no_filter_fits_are_fitted_best() -> None:
+    rng = np.random.default_rng(6)
+    image, target = rng.normal(size=(5, 6)), rng.normal(size=(3, 4))
+    learned = learn(make_examples(image, target))
+    patches = np.lib.stride_tricks.sliding_window_view(image, (3, 3)).reshape(12, 9)
+    expected, squares, _, _ = np.linalg.lstsq(patches, target.ravel(), rcond=None)
+    np.testing.assert_allclose(learned.taps.ravel(), expected, atol=1e-9)
+    np.testing.assert_allclose(12 * learned.error**2, squares[0])
+
+
+def test_pictures_that_leave_directions_open_give_the_smallest_filter() -> None:
+    half = np.repeat([[10] * 20 + [0] * 20], 40, axis=0)
+    examples = make_examples(half, convolve(half, kernel("sobel-x")))
+    for learned in (learn(examples), fit_least_squares(examples)):
+        assert learned.free == 6
+        np.testing.assert_allclose(learned.taps, [[-4 / 3, 0, 4 / 3]] * 3, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Pair", "learn"]
 
 LARGE_ERROR = 0.5  # relative error
+MAX_SIMILAR = 2  # filters that fit equally well and are named
 MANY_WEIGHTS = 256  # with fewer, training seldom takes all its steps
 SECONDS_PER_WEIGHT = 45e-6  # of a step of training, on two cores
 BYTES_PER_VALUE = 50  # memory that learning takes per value of the input
@@ -144,7 +145,8 @@ def learn(
 
     The target has the size of the input, or the smaller size that filtering without padding gives. Prints the
     filter, its error on the last fifth of the rows, which are held out from training, and the nearest
-    named filter. A target of 8-bit pixels has lost its signs (use --abs) and the values that were clipped;
+    named filter. With at most two patches for each weight, least squares solves for the filter, and nothing
+    is held out. A target of 8-bit pixels has lost its signs (use --abs) and the values that were clipped;
     --signed raw keeps both. When piped, prints only the coefficients, in the form that --kernel reads.
     """
     options.apply_text_option(text, json=json)
@@ -168,7 +170,9 @@ def learn(
     from convcli.learning.gradient_descent import Optimizer
     from convcli.learning.gradient_descent import learn as learn_filter
     from convcli.learning.least_squares import fit_least_squares
+    from convcli.learning.minimum_norm import equally_good_filters
     from convcli.learning.nearest import nearest_filter
+    from convcli.learning.problem import has_few_patches
     from convcli.learning.results import filter_matrices
 
     first_rate = parse_number_option("--lr", rate)
@@ -187,7 +191,12 @@ def learn(
     if output is not None and examples[0].pixels.shape[2] > 1:
         check_volume_format(output)
     previewer = None if preview_request is None else preview_request.start(json=json, output=None)
-    _note_long_training(size, examples, 0 if closed_form else max_steps, has_curve=curve is not None)
+    is_solved = closed_form or (has_few_patches(examples) and not absolute)
+    if is_solved and curve is not None:
+        raise UsageError(
+            "--curve", "draws training, but for so few patches least squares solves for the filter instead"
+        )
+    _note_long_training(size, examples, 0 if is_solved else max_steps, has_curve=curve is not None)
     if closed_form:
         with _progress("solving"), interruptible():
             learned = fit_least_squares(examples, bias=bias, absolute=absolute, seed=seed)
@@ -209,7 +218,10 @@ def learn(
     if output is not None and learned.bias:
         message("note", f"{output} does not hold the bias; give it to apply as --bias {learned.bias:.10g}")
     _warn_about_target(learned, examples, absolute=absolute)
+    similar = equally_good_filters(learned, examples) if learned.few_patches else []
+    _note_several_filters(learned, similar, bias=bias)
     if json:
+        record["also_fit"] = [near._asdict() for near in similar]
         write_json(
             {"inputs": pictures[::2], "targets": pictures[1::2], "output": output, "curve": curve, **record}
         )
@@ -264,6 +276,19 @@ def _warn_about_target(learned: "LearnedFilter", examples: "list[Example]", *, a
         message("note", f"the learned filter does not reproduce the target well; {remedy}")
 
 
+def _note_several_filters(learned: "LearnedFilter", similar: "list[NearestFilter]", *, bias: bool) -> None:
+    """Print a note if other filters fit equally well."""
+    if not learned.free:
+        return
+    names = " or ".join(f"{near.scale:.4g} times {near.name}" for near in similar[:MAX_SIMILAR])
+    message(
+        "note",
+        f"several filters fit equally well{f', such as {names}' if names else ''}: the examples leave "
+        f"{learned.free} of {learned.taps.size + bias} degrees of freedom open; this is the smallest filter "
+        "(least sum of squares)",
+    )
+
+
 def _note_long_training(
     size: tuple[int, int], examples: "list[Example]", steps: int, *, has_curve: bool
 ) -> None:
@@ -316,6 +341,7 @@ def _record(learned: "LearnedFilter", nearest: "NearestFilter | None") -> dict[s
         "relative_error": learned.relative_error,
         "steps": learned.steps,
         "loss": learned.history[-1].loss if learned.history else None,
+        "free": learned.free,
         "nearest": None if nearest is None else nearest._asdict(),
     }
 
@@ -326,13 +352,17 @@ def _report_text(learned: "LearnedFilter", nearest: "NearestFilter | None", file
 
     lines = [line for matrix in filter_matrices(learned.taps) for line in (*kernel_rows(matrix), "")]
     method = f"by gradient descent in {learned.steps} steps" if learned.steps else "by least squares"
+    compared = "the held-out rows"
+    if learned.few_patches:
+        compared = f"all {learned.few_patches} patches"
+        method += ", as there are too few patches to train on"
     if learned.history:
         method += f"; loss {learned.history[-1].loss:.2g} relative to the target's variance"
     summary_lines = [("learned", f"{format_size(learned.taps.shape)} coefficients {method}")]
     if learned.bias:
         summary_lines.append(("bias", f"{learned.bias:.6g}"))
     part = f"{learned.relative_error:.2g} relative to their standard deviation"
-    summary_lines.append(("error", f"{learned.error:.2g} (root mean square) on the held-out rows, {part}"))
+    summary_lines.append(("error", f"{learned.error:.2g} (root mean square) on {compared}, {part}"))
     summary_lines += [("nearest", str(nearest))] if nearest is not None else []
     written = [("written", name) for name in files]
     return "".join(f"{line}\n" for line in lines) + labeled_text(summary_lines, written)
