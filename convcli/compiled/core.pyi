@@ -230,7 +230,8 @@ def correlate(
     single_squares : bool
         Square in float32, for a magnitude.
     rendering : (mapping, scale, bias, relu, statistics, lowest, extent), or None for values
-        The mapping is ``abs``, ``clip``, ``center``, ``stretch`` (lowest to lowest + extent), ``range``.
+        The mapping is ``abs``, ``clip``, ``center``, ``stretch`` (lowest to lowest + extent), ``gray`` (the
+        value extent is lowest levels above mid-gray), ``range``.
 
     Returns
     -------

@@ -15,6 +15,7 @@ from convcli.convolution.planning import (
 )
 from convcli.convolution.raster_filtering import Filtered
 from convcli.convolution.rendering import (
+    NEEDS_RANGE,
     Adjustment,
     Losses,
     Renderer,
@@ -104,7 +105,7 @@ def filter_pixels(
         if counted is not None:
             return Filtered(pixels, *counted, strips.dtype.name, planned.plan)
     value_range = ValueRange()
-    if mapping == SignedMapping.STRETCH:  # computed twice, with at most half the memory
+    if mapping in NEEDS_RANGE:  # computed twice, with at most half the memory
         strips.for_each(lambda _, values, __: value_range.add(values))
     return _render_strips(strips, Renderer(mapping, depth, value_range), with_statistics=with_statistics)
 

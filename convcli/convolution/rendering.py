@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.convolution.buffers import BufferPool
+from convcli.drawing.gray_scale import GrayScale
 from convcli.errors import ImageError, UsageError, parse_choice
 from convcli.kernels.filter import Combination
 from convcli.late_numpy import np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
+    "NEEDS_RANGE",
     "Adjustment",
     "Losses",
     "Renderer",
@@ -39,12 +41,17 @@ class SignedMapping(StrEnum):
     CLIP = "clip"
     CENTER = "center"
     STRETCH = "stretch"
+    GRAY = "gray"
     RAW = "raw"
 
     def without_signs(self, combination: Combination, scale: float, bias: float) -> SignedMapping:
         """Return ``clip`` instead of ``abs`` where no value is negative: it takes less time."""
         is_nonnegative = combination.is_nonnegative and scale >= 0 and bias >= 0
         return SignedMapping.CLIP if self == SignedMapping.ABS and is_nonnegative else self
+
+
+NEEDS_RANGE = SignedMapping.STRETCH, SignedMapping.GRAY
+"""The mappings that depend on the range of all values."""
 
 
 class Losses(NamedTuple):
@@ -194,7 +201,8 @@ def render(values: ArrayLike, mapping: str = "abs", *, scale: float = 1, depth: 
     mapping : str
         ``abs``: the absolute value. ``clip``: negative values become 0. ``center``: zero becomes mid-gray,
         128 at depth 8. ``stretch``: the smallest value becomes black and the largest white, across all
-        channels. ``raw``: values are not rendered.
+        channels. ``gray``: zero becomes mid-gray, and the value farthest from zero black or white. ``raw``:
+        values are not rendered.
     scale : float
         Factor for the values, applied first.
     depth : 8 or 16
@@ -254,7 +262,7 @@ def render_counted(values: ArrayLike, mapping: str = "abs", *, scale: float = 1,
     flat = numbers.reshape(-1)
     strips = [slice(start, start + STRIP) for start in range(0, flat.size, STRIP)]
     value_range = ValueRange()
-    if mapping == SignedMapping.STRETCH:
+    if mapping in NEEDS_RANGE:
         for strip in strips:
             value_range.add(adjustment.apply(flat[strip]))
     renderer = Renderer(mapping, depth, value_range)
@@ -310,7 +318,7 @@ class Renderer(NamedTuple):
     depth : 8 or 16
         Bits per pixel.
     value_range : ValueRange
-        Range of all values, for ``stretch``.
+        Range of all values, for ``stretch`` and ``gray``.
     """
 
     mapping: SignedMapping
@@ -345,6 +353,9 @@ class Renderer(NamedTuple):
             return numbers
         if self.mapping == SignedMapping.STRETCH:
             return _stretched(numbers, white, self.value_range)
+        if self.mapping == SignedMapping.GRAY:
+            lowest, highest = self.value_range.min_max or (0, 0)
+            return GrayScale.of(lowest, highest, self.depth).map(numbers)
         if self.mapping == SignedMapping.CENTER:
             wide = numbers.astype(np.float64) if numbers.dtype.kind == "f" else _widened(numbers)
             wide += (white + 1) // 2

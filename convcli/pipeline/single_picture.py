@@ -161,8 +161,8 @@ def filter_picture(
         Combines the maps of several kernels into one: ``max`` (the largest absolute value), ``sum`` (of
         absolute values) or ``norm`` (the Euclidean norm).
     signed : str, optional
-        How signed values become pixels: ``abs``, ``clip``, ``center``, ``stretch``; ``raw`` keeps numbers
-        (default: ``abs`` for pictures of pixels, ``raw`` for numbers).
+        How signed values become pixels: ``abs``, ``clip``, ``center``, ``stretch``, ``gray``; ``raw`` keeps
+        numbers (default: ``abs`` for pictures of pixels, ``raw`` for numbers).
     scale : float, optional
         Factor of the result; None divides by the gain of the filter.
     bias : float

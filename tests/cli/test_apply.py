@@ -899,6 +899,16 @@ def test_signed(convcli: Runner, photo: Array, mapping: str) -> None:
     assert (opened("photo-sobel-x.png") == rendered(filtered(photo), mapping)).all()
 
 
+def test_signed_gray_says_what_the_levels_mean(convcli: Runner, photo: Array) -> None:
+    ran = convcli("apply", "photo.png", "--filter", "sobel-x", "--signed", "gray", "--json")
+    values = filtered(photo)
+    assert (opened("photo-sobel-x.png") == rendered(values, "gray")).all()
+    levels, magnitude = max((127, values.max()), (128, -values.min()), key=lambda end: end[1] / end[0])
+    assert json.loads(ran.out)["gray"] == {"zero": 128, "step": magnitude / levels}
+    black, white = (f"{end * magnitude / levels:.6g}" for end in (-128, 127))
+    assert ran.err == f"convcli: note: photo.png: zero is gray 128, black {black}, white {white}\n"
+
+
 def test_signed_raw_keeps_numbers(convcli: Runner, photo: Array) -> None:
     ran = convcli("apply", "photo.png", "--filter", "sobel-x", "--signed", "raw")
     assert ran.all == (0, "photo-sobel-x.npy\n", "")
@@ -1296,6 +1306,7 @@ def test_matrix_is_aligned_on_a_terminal(terminal: Runner) -> None:
         ("clip", "uint8 from 0 to 0); 8 values saturated (fewer with --scale gain", "0 0 0 0\n"),
         ("center", "uint8 from 98 to 128", "128  98  98 128\n"),
         ("stretch", "uint8 from 0 to 255", "255   0   0 255\n"),
+        ("gray", "uint8 from 0 to 128", "128   0   0 128\n"),
     ],
 )
 def test_the_title_of_a_matrix_describes_what_is_printed(
@@ -1303,7 +1314,8 @@ def test_the_title_of_a_matrix_describes_what_is_printed(
 ) -> None:
     kernel = "-1 0 1; -1 0 1; -1 0 1"
     ran = terminal("apply", "edge.csv", "--kernel", kernel, "--padding", "0", "--signed", signed)
-    assert ran.all == (0, f"edge.csv, kernel  (4x4, {header})\n" + row * 4, "")
+    note = "convcli: note: edge.csv: zero is gray 128, black -30, white 29.7656\n" * (signed == "gray")
+    assert ran.all == (0, f"edge.csv, kernel  (4x4, {header})\n" + row * 4, note)
 
 
 @pytest.mark.usefixtures("matrix")

@@ -91,6 +91,37 @@ def test_stretched_halves_are_rounded_to_even(highest: int, depth: int) -> None:
     assert rendered(np.array(values), "stretch", depth=depth) == expected
 
 
+@given(
+    hnp.arrays(np.int16, st.integers(1, 12), elements=st.integers(-600, 600) | st.integers(-3, 3)),
+    st.sampled_from([8, 16]),
+)
+@settings(max_examples=200, deadline=None)
+def test_gray_levels_are_the_exact_ones(values: Any, depth: int) -> None:
+    expected = reference.render(values.tolist(), "gray", scale=Fraction(1), depth=depth)
+    assert rendered(values, "gray", depth=depth) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "levels"),
+    [
+        ([0, 30], [128, 255]),
+        ([0, -30], [128, 0]),
+        ([-30, 0, 30], [1, 128, 255]),
+        ([-30, 0, 10], [0, 128, 171]),  # 128 + 10·128/30
+        ([0, 0], [128, 128]),
+        ([5, 10], [192, 255]),  # 128 + 63.5, rounded to even
+        ([-1.7e308, 0, 1.7e308], [1, 128, 255]),
+        ([0, 5e-324], [128, 255]),
+        ([math.nan, 0, 2, math.inf, -math.inf], [0, 128, 255, 255, 0]),
+    ],
+)
+def test_zero_is_mid_gray_and_the_largest_magnitude_black_or_white(
+    values: list[float], levels: list[int]
+) -> None:
+    lost = sum(not math.isfinite(value) for value in values)
+    assert rendered(np.array(values), "gray") == (levels, lost)
+
+
 def test_stretching_float32_does_not_round_in_between() -> None:
     values = np.random.default_rng(0).normal(size=6000).astype(np.float32)
     expected = reference.render(values.tolist(), "stretch", scale=Fraction(1), depth=16)
@@ -156,7 +187,7 @@ def test_raw_numbers_are_scaled() -> None:
     assert render(np.array([-3, 700], np.int16), "raw", scale=0.5).tolist() == [-1.5, 350.0]
 
 
-@pytest.mark.parametrize("how", ["abs", "clip", "center", "stretch", "raw"])
+@pytest.mark.parametrize("how", ["abs", "clip", "center", "stretch", "gray", "raw"])
 @pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 3, 4), (0, 3)])
 def test_the_shape_is_kept(how: str, shape: tuple[int, ...]) -> None:
     assert render(np.ones(shape, np.int16), how).shape == shape
@@ -168,7 +199,7 @@ def test_an_empty_array_can_be_scaled() -> None:
 
 def test_the_values_are_not_changed() -> None:
     values = np.array([-3.0, math.nan])
-    for how in ("abs", "clip", "center", "stretch", "raw"):
+    for how in ("abs", "clip", "center", "stretch", "gray", "raw"):
         render(values, how)
     assert values[0] == -3
     assert math.isnan(values[1])

@@ -241,6 +241,10 @@ def render(values: Sequence[int | float], how: str, *, scale: Fraction, depth: i
             number = abs(number)
         elif how == "center":
             number += 2 ** (depth - 1)
+        elif how == "gray":
+            half = 2 ** (depth - 1)
+            per_level = max(high / (half - 1), -low / half)
+            number = half + (number / per_level if per_level > 0 else 0)
         elif how == "stretch":
             number = (number - low) * white / (high - low) if high > low else Fraction(0)
         level = round(number)

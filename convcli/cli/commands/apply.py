@@ -90,8 +90,9 @@ def apply(
         str | None,
         Option(
             "--signed",
-            help="How signed values become pixels: abs, clip, center, stretch, or raw to keep the values "
-            "(default: abs; raw if the input holds numbers).",
+            help="How signed values become pixels: abs, clip, center, stretch, gray (zero is mid-gray, the "
+            "largest magnitude black or white), or raw to keep the values (default: abs; raw if the input "
+            "holds numbers).",
             metavar="HOW",
             autocompletion=completers.enum_values("convcli.convolution.rendering:SignedMapping"),
         ),

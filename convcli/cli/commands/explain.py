@@ -55,7 +55,9 @@ def explain(
             help="Channels to filter: each (separately), sum (added up), gray (luma by Rec. 601), r, g or b "
             "(default: each).",
             metavar="WHICH",
-            autocompletion=completers.enum_values("convcli.pictures.channels:Channels", without="depthwise"),
+            autocompletion=completers.enum_values(
+                "convcli.pictures.channels:Channels", without=("depthwise",)
+            ),
         ),
     ] = None,
     angle: options.Angle = None,
@@ -82,7 +84,7 @@ def explain(
             metavar="HOW",
             rich_help_panel=options.PIXELS,
             autocompletion=completers.enum_values(
-                "convcli.convolution.rendering:SignedMapping", without="stretch"
+                "convcli.convolution.rendering:SignedMapping", without=("stretch", "gray")
             ),
         ),
     ] = None,

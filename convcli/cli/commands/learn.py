@@ -80,7 +80,7 @@ def learn(
             help="Channels to learn from: each (separately), sum (one filter over all of them), gray (luma "
             "by Rec. 601), r, g or b (default: inferred from the pair).",
             metavar="WHICH",
-            autocompletion=enum_values("convcli.pictures.channels:Channels", without="depthwise"),
+            autocompletion=enum_values("convcli.pictures.channels:Channels", without=("depthwise",)),
         ),
     ] = None,
     optimizer: Annotated[

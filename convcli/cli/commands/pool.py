@@ -45,7 +45,7 @@ def pool(
             help="How transparent pixels count: weighted by alpha (and not in a maximum); or straight, as if "
             "opaque (default: weighted).",
             metavar="HOW",
-            autocompletion=enum_values("convcli.convolution.weighted:AlphaMode", without="filter"),
+            autocompletion=enum_values("convcli.convolution.weighted:AlphaMode", without=("filter",)),
             rich_help_panel=options.PIXELS,
         ),
     ] = None,

@@ -41,15 +41,15 @@ EXAMPLE_ANGLES = ("0", "45", "90", "135")
 EXAMPLE_NUMBERS = ("1", "2", "4")
 
 
-def enum_values(module_and_name: str, *, without: str = "") -> Completer:
+def enum_values(module_and_name: str, *, without: Collection[str] = ()) -> Completer:
     """Offer the values of a StrEnum; its module is imported when the option is completed.
 
     Parameters
     ----------
     module_and_name : str
         Module and name of the StrEnum, as in ``convcli.convolution.rendering:SignedMapping``.
-    without : str
-        A word that this option does not accept.
+    without : collection of str
+        Words that this option does not accept.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def enum_values(module_and_name: str, *, without: str = "") -> Completer:
 
     def offer(incomplete: str) -> Candidates:  # noqa: ARG001 -- Typer looks for this name
         module, _, name = module_and_name.partition(":")
-        return [(str(word), "") for word in getattr(import_module(module), name) if word != without]
+        return [(str(word), "") for word in getattr(import_module(module), name) if word not in without]
 
     return offer
 

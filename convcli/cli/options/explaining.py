@@ -131,7 +131,7 @@ def read_explainer(
     """
     from convcli.cli.options.filtering import read_window
     from convcli.cli.options.filters import parse_number_option, read_filters
-    from convcli.convolution.rendering import SignedMapping
+    from convcli.convolution.rendering import NEEDS_RANGE, SignedMapping
     from convcli.pipeline.explaining import FilterExplainer
     from convcli.pipeline.recipes.rendering import Rendering
 
@@ -158,8 +158,8 @@ def read_explainer(
         jobs=None,
     )
     mapping = None if request.signed is None else parse_choice(request.signed, SignedMapping, "--signed")
-    if mapping == SignedMapping.STRETCH:
-        raise UsageError("--signed stretch", "depends on all pixels of the result; use raw")
+    if mapping in NEEDS_RANGE:
+        raise UsageError(f"--signed {mapping}", "depends on all pixels of the result; use raw")
     rendering = Rendering(read_channels(request), mapping, 1, (bias,), request.relu)
     return FilterExplainer(filter=filter_, window=window, rendering=rendering), window, number
 

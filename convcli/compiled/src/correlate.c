@@ -275,7 +275,7 @@ static bool take_rendering(PyObject *object, struct rendering *how)
     *how = (struct rendering){.mapping = MAP_VALUES, .scale = 1};
     if (object == Py_None)
         return true;
-    static const char *const names[] = {"range", "abs", "clip", "center", "stretch"};
+    static const char *const names[] = {"range", "abs", "clip", "center", "stretch", "gray"};
     const char *name;
     int relu, statistics, mapping = 0;
     if (!PyTuple_Check(object))
@@ -283,9 +283,9 @@ static bool take_rendering(PyObject *object, struct rendering *how)
     if (!PyArg_ParseTuple(object, "sddppdd", &name, &how->scale, &how->bias, &relu, &statistics, &how->lowest,
                           &how->extent))
         return false;
-    while (mapping < 5 && strcmp(names[mapping], name) != 0)
+    while (mapping < 6 && strcmp(names[mapping], name) != 0)
         mapping++;
-    if (mapping == 5)
+    if (mapping == 6)
         return refuse("no such mapping");
     how->mapping = MAP_RANGE + (enum mapping)mapping;
     how->relu = relu;

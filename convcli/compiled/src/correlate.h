@@ -9,7 +9,7 @@
 #define BLOCK_ROWS 4 /* rows of the result that are computed at a time */
 
 enum combination { SINGLE, MAGNITUDE, STRONGEST, ABSOLUTE_SUM, ABSOLUTE_MAXIMUM };
-enum mapping { MAP_VALUES, MAP_RANGE, MAP_ABS, MAP_CLIP, MAP_CENTER, MAP_STRETCH };
+enum mapping { MAP_VALUES, MAP_RANGE, MAP_ABS, MAP_CLIP, MAP_CENTER, MAP_STRETCH, MAP_GRAY };
 
 /* Consecutive positions of a padded row that read consecutive pixels, or the border value (source -1). */
 struct column_run {

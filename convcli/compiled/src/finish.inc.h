@@ -40,13 +40,17 @@ DEFINE_ADD_FOURTH(add_fourth_u16, four_of_three_u16, uint16_t, UINT16_MAX)
 #undef DEFINE_ADD_FOURTH
 #undef SHUFFLED
 
-/* Center or stretch doubles, in place; others stay. Infinity stays infinite. */
+/* Center, stretch or scale doubles to gray levels, in place; others stay. Infinity stays infinite. */
 static void CLONE(map_doubles)(const struct rendering *how, double *values, ptrdiff_t count)
 {
     if (how->mapping == MAP_CENTER) {
         double offset = (how->white + 1) / 2;
         for (ptrdiff_t i = 0; i < count; i++)
             values[i] += offset;
+    } else if (how->mapping == MAP_GRAY) {
+        double offset = (how->white + 1) / 2, levels = how->lowest, magnitude = how->extent;
+        for (ptrdiff_t i = 0; i < count; i++)
+            values[i] = values[i] * levels / magnitude + offset;
     } else if (how->mapping == MAP_STRETCH && how->extent > 0) {
         double lowest = how->lowest, white = how->white, extent = how->extent;
         for (ptrdiff_t i = 0; i < count; i++)

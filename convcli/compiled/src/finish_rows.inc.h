@@ -183,7 +183,8 @@ static void VNAME(write)(const struct correlation *job, const V *values, char *t
 /* Whether the levels follow from the values themselves; otherwise doubles are scaled and mapped first. */
 static bool VNAME(is_direct)(const struct rendering *how)
 {
-    bool is_mapped = how->mapping == MAP_STRETCH || (how->mapping == MAP_CENTER && !VALUE_IS_INTEGER);
+    bool is_mapped = how->mapping == MAP_STRETCH || how->mapping == MAP_GRAY
+                     || (how->mapping == MAP_CENTER && !VALUE_IS_INTEGER);
     return !how->scaled && !how->relu && !is_mapped;
 }
 

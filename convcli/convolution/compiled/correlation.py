@@ -18,7 +18,8 @@ __all__ = ["CoreRendering", "CoreStrips", "Counts"]
 class CoreRendering(NamedTuple):
     """How the core renders values: `mapping` may also be ``range``, which only measures.
 
-    The values of the image lie between `lowest` and `lowest` + `extent`, for ``stretch``.
+    The values of the image lie between `lowest` and `lowest` + `extent`, for ``stretch``. For ``gray`` the
+    value `extent` is `lowest` levels above mid-gray.
     """
 
     mapping: str

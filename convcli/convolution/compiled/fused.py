@@ -7,8 +7,9 @@ from typing import Any
 from convcli.convolution.algorithms.steps import EXACT_IN_FLOAT64
 from convcli.convolution.compiled.correlation import CoreRendering, CoreStrips, Counts
 from convcli.convolution.planning import PlannedConvolution
-from convcli.convolution.rendering import Adjustment, Losses, SignedMapping
+from convcli.convolution.rendering import NEEDS_RANGE, Adjustment, Losses, SignedMapping
 from convcli.convolution.statistics import LARGE, RunningStatistics, Statistics
+from convcli.drawing.gray_scale import GrayScale
 from convcli.parallel import WorkQueue, parallel_for
 
 __all__ = ["can_render", "render_strips"]
@@ -50,13 +51,16 @@ def render_strips(
     """
     strips = CoreStrips(planned, channels)
     rendering = CoreRendering(mapping, adjustment.scale, adjustment.bias, adjustment.relu, with_statistics)
-    if mapping == SignedMapping.STRETCH:  # computed twice, so that no value is held
+    if mapping in NEEDS_RANGE:  # computed twice, so that no value is held
         measured = _for_each_strip(strips, planned, None, rendering._replace(mapping="range"))
         value_range = _value_range(measured)
         if value_range is None:
             return None
         lowest, highest = value_range
         rendering = rendering._replace(lowest=lowest, extent=highest - lowest)
+        if mapping == SignedMapping.GRAY:
+            gray = GrayScale.of(lowest, highest, 8 * out.itemsize)
+            rendering = rendering._replace(lowest=gray.levels, extent=gray.magnitude)
     counts = _for_each_strip(strips, planned, out, rendering)
     losses = Losses.sum(Losses(strip.above, strip.below, strip.nan) for strip in counts.values())
     if not with_statistics:

@@ -15,7 +15,7 @@ from convcli.convolution.planning import (
     plan_pixels,
 )
 from convcli.convolution.raster_filtering import Filtered, filter_raster
-from convcli.convolution.rendering import Adjustment, SignedMapping, adjust
+from convcli.convolution.rendering import NEEDS_RANGE, Adjustment, SignedMapping, adjust
 from convcli.convolution.weighted import AlphaMode, weighting_bytes
 from convcli.errors import KernelError, UsageError
 from convcli.kernels.filter import Filter
@@ -23,7 +23,7 @@ from convcli.late_numpy import np
 from convcli.pictures.channels import select_channels
 from convcli.pictures.picture import Picture
 from convcli.pictures.raster import Raster
-from convcli.pipeline.recipes.notes import PixelNotes
+from convcli.pipeline.recipes.notes import PixelNotes, gray_scale
 from convcli.pipeline.recipes.rasters import center_raster, pixel_range, select_raster
 from convcli.pipeline.recipes.recipe import InputKind, Recipe, Result, Work
 from convcli.pipeline.recipes.rendering import Rendering, check_no_depthwise, result_record
@@ -138,7 +138,7 @@ def _strip_bytes(adjustment: Adjustment, mapping: SignedMapping, itemsize: int) 
     scaled = WIDE_BYTES if adjustment.changes else 0
     if mapping == SignedMapping.RAW:
         return scaled
-    is_wide = mapping in (SignedMapping.CENTER, SignedMapping.STRETCH)
+    is_wide = mapping in (SignedMapping.CENTER, *NEEDS_RANGE)
     return scaled + (WIDE_BYTES if is_wide else 2 * itemsize + 2)
 
 
@@ -160,6 +160,8 @@ def _filter_picture(
             result_record(picture.shape, filtered.pixels.shape, filtered.dtype, filtered.statistics)
             | values_record
         )
+        if mapping == SignedMapping.GRAY:
+            values_record["gray"] = gray_scale(filtered.statistics, picture.depth).record()
     is_amplified = scale == 1 and not rendering.biases[0] and filter_.gain > 1
     notes, on_saturation = PixelNotes.of(
         picture,
@@ -203,8 +205,11 @@ def _filtered(
         "bias": rendering.biases[0],
         "relu": rendering.relu,
         "depth": picture.depth,
-        # A note on numbers says by which factor they fit.
-        "with_statistics": measured or (mapping != SignedMapping.RAW and picture.is_numeric),
+        # A note on numbers says by which factor they fit,
+        # and the scale of gray levels depends on them.
+        "with_statistics": measured
+        or mapping == SignedMapping.GRAY
+        or (mapping != SignedMapping.RAW and picture.is_numeric),
         **window.for_channels(rendering.channels, picture.shape)._asdict(),
     }
     if mapping != SignedMapping.RAW and not _is_weighted(rendering, filter_, picture):

@@ -6,9 +6,10 @@ import math
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from convcli.convolution.rendering import Losses, SignedMapping
+from convcli.convolution.rendering import NEEDS_RANGE, Losses, SignedMapping
 from convcli.convolution.statistics import Statistics, measure
 from convcli.convolution.weighted import NanMode
+from convcli.drawing.gray_scale import GrayScale
 from convcli.late_numpy import np
 from convcli.pictures.picture import Picture
 from convcli.pictures.raster import Raster
@@ -17,7 +18,7 @@ from convcli.pipeline.recipes.rasters import pixel_range
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PixelNotes"]
+__all__ = ["PixelNotes", "gray_scale"]
 
 MOST_SATURATED = 0.1  # the share of saturated pixels above which a note says so
 LEAST_RANGE = 0.01  # the share of the range of pixels below which a result shows nearly nothing
@@ -72,6 +73,8 @@ class PixelNotes(NamedTuple):
         if mapping == SignedMapping.RAW:
             return cls()
         notes = []
+        if mapping == SignedMapping.GRAY and statistics is not None:
+            notes.append(f"{gray_scale(statistics, picture.depth)}")
         if losses.nan:
             hint = "; --nan ignore leaves NaN out of the windows" if nan_mode == NanMode.KEEP else ""
             notes.append(f"{losses.nan} NaN {'was' if losses.nan == 1 else 'were'} written as 0{hint}")
@@ -92,7 +95,7 @@ class PixelNotes(NamedTuple):
                 helps = "--scale gain divides by the gain of the filter"
             share = saturated / size
             notes.append(f"{share * 100:.0f} % of the pixels saturate; {helps}, -o x.npy keeps the numbers")
-        elif mapping != SignedMapping.STRETCH and (
+        elif mapping not in NEEDS_RANGE and (
             _loses_contrast(picture.raster or picture.pixels, pixels)
             if has_pixels
             else _shows_nothing(picture.pixels, pixels, statistics, mapping)
@@ -102,6 +105,17 @@ class PixelNotes(NamedTuple):
                 "-o x.npy keeps the numbers"
             )
         return cls(tuple(notes), is_saturated)
+
+
+def gray_scale(statistics: Statistics, depth: int) -> GrayScale:
+    """Return the scale on which ``gray`` renders values of these statistics.
+
+    Examples
+    --------
+    >>> str(gray_scale(Statistics(lowest=-1020, highest=508, mean=0), 8))
+    'zero is gray 128, black -1020, white 1012.03'
+    """
+    return GrayScale.of(statistics.lowest or 0, statistics.highest or 0, depth)
 
 
 def _largest_scale(

@@ -15,7 +15,7 @@ from convcli.kernels.filter import Matrix
 from convcli.late_numpy import np
 from convcli.pictures.channels import Channels
 from convcli.pictures.picture import Picture
-from convcli.pipeline.recipes.notes import PixelNotes
+from convcli.pipeline.recipes.notes import PixelNotes, gray_scale
 from convcli.pipeline.recipes.recipe import InputKind
 from convcli.sizes.text import format_size
 
@@ -97,6 +97,8 @@ class Rendering(NamedTuple):
         rendered, statistics = render_counted(values, mapping, depth=picture.depth), measure(values)
         record = result_record(picture.shape, values.shape, values.dtype, statistics)
         losses = rendered.losses
+        if mapping == SignedMapping.GRAY:
+            record["gray"] = gray_scale(statistics, picture.depth).record()
         record |= {"saturated": losses.saturated} | ({"nan": losses.nan} if losses.nan else {})
         notes = PixelNotes.of(
             picture, rendered.pixels, losses, statistics, mapping, self.nan,
