@@ -9,13 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 from convcli.convolution.rendering import SignedMapping, render
 from convcli.convolution.statistics import measure
 from convcli.drawing.colors import color_limit, diverging_colors
+from convcli.figures.matrices import NAN_COLOR, gray_pixels, gray_scale
 
-__all__ = ["ColorBar", "ColoredMap", "ScaleKind", "level_map", "pixel_map", "signed_map"]
+__all__ = ["ColorBar", "ColoredMap", "ScaleKind", "gray_map", "level_map", "pixel_map", "signed_map"]
 
 Array = NDArray[Any]
 
 STRIP = 1 << 18  # values per strip, which fit the cache
-NAN_COLOR = (230, 159, 0)  # color of NaN among gray levels
 
 
 class ScaleKind(StrEnum):
@@ -24,6 +24,7 @@ class ScaleKind(StrEnum):
     PIXELS = "pixels"
     SIGNED = "signed"
     LEVELS = "levels"
+    GRAY = "gray"
 
 
 class ColorBar(NamedTuple):
@@ -59,6 +60,27 @@ def signed_map(values: ArrayLike, min_limit: float = 0.0) -> ColoredMap:
     if limit:
         limit = max(limit, min_limit)
     return ColoredMap(diverging_colors(values, limit), ColorBar(ScaleKind.SIGNED, -limit, limit, low, high))
+
+
+def gray_map(values: ArrayLike, min_magnitude: float = 0.0) -> ColoredMap:
+    """Draw signed values as gray levels: zero is mid-gray, the value farthest from zero black or white.
+
+    Black and white are at least `min_magnitude` from zero, so that rounding errors do not show.
+
+    Examples
+    --------
+    >>> colored = gray_map([[0, -2, 4]])
+    >>> colored.colors[0, :, 0].tolist(), colored.bar[:3]
+    ([128, 64, 255], (<ScaleKind.GRAY: 'gray'>, -4.0, 4.0))
+    """
+    numbers = np.asarray(values)
+    scale = gray_scale(numbers)
+    if numbers.any() and scale.magnitude < min_magnitude:
+        scale = scale._replace(magnitude=min_magnitude)
+    lowest, highest = _finite_range(numbers)
+    end = max(float(scale.magnitude), highest, -lowest)
+    bar = ColorBar(ScaleKind.GRAY, -end, end, lowest, highest)
+    return ColoredMap(gray_pixels(numbers, scale), bar)
 
 
 def level_map(values: ArrayLike, limit: float) -> ColoredMap:

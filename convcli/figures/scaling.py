@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["Scaling", "max_panel_side"]
+__all__ = ["ENLARGED_SIDE", "Scaling", "max_panel_side"]
 
 MANY_PANELS = 12  # with more panels than this, each is smaller
 MAX_SIDE, MAX_SIDE_OF_MANY = 512, 320  # maximum length of the longer side of a panel, in pixels

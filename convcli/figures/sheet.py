@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from convcli.drawing.colors import BLACK, WHITE, diverging_colors
 from convcli.drawing.fonts import font, wrap_text
 from convcli.figures.color_maps import ColorBar, ScaleKind, level_map
+from convcli.figures.matrices import gray_pixels
 
 __all__ = ["Box", "Panel", "draw_sheet", "short_number"]
 PREFERRED_ASPECT = 1.5  # preferred ratio of width to height of a sheet
@@ -22,6 +23,7 @@ TITLE, TEXT, NUMBERS = 17, 13, 12  # font sizes
 TITLE_LINE, TEXT_LINE = 22, 17
 MIN_COLUMN_WIDTH = 220  # minimum width of a column, in pixels: three numbers fit below its bar
 BAR_HEIGHT = 10
+SWATCH_GAP = 8  # pixels between text and swatch
 MAX_LINES = 3
 ABBREVIATED_FROM = 10_000_000  # integers from here on are abbreviated
 TEXT_COLOR, FRAME_COLOR = (90, 90, 90), (200, 200, 200)
@@ -47,12 +49,15 @@ class Panel:
         Lines below the title.
     pixels : uint8 array (H, W, 3)
     bar : Bar or None
+    swatch : uint8 array (h, w, 3), optional
+        A small picture of the filter, at the right end of the caption.
     """
 
     title: str
     lines: Sequence[str]
     pixels: NDArray[np.uint8]
     bar: ColorBar | None
+    swatch: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +93,10 @@ def draw_sheet(panels: Sequence[Panel]) -> Sheet:
         row, column = divmod(number, columns)
         left, top = MARGIN + column * (width + GAP), MARGIN + row * (height + GAP)
         _draw_caption(draw, captioned, left, top)
-        pixels = captioned.panel.pixels
+        pixels, swatch = captioned.panel.pixels, captioned.panel.swatch
+        if swatch is not None:
+            right = left + max(pixels.shape[1], MIN_COLUMN_WIDTH)
+            image.paste(Image.fromarray(swatch), (right - swatch.shape[1], top))
         box = Box(left, top + caption_height, pixels.shape[1], pixels.shape[0])
         _draw_panel(image, draw, captioned.panel, box)
         boxes.append(box)
@@ -104,13 +112,17 @@ class _CaptionedPanel(NamedTuple):
 
     @classmethod
     def of(cls, panel: Panel, width: int) -> "_CaptionedPanel":
+        if panel.swatch is not None:
+            width = max(panel.pixels.shape[1], MIN_COLUMN_WIDTH) - panel.swatch.shape[1] - SWATCH_GAP
         lines = [line for text in panel.lines for line in wrap_text(text, TEXT, width, max_lines=MAX_LINES)]
         return cls(panel, wrap_text(panel.title, TITLE, width, max_lines=MAX_LINES), lines)
 
     @property
     def caption_height(self) -> int:
         """Height of the lines above the picture, in pixels."""
-        return TITLE_LINE * len(self.title) + TEXT_LINE * len(self.lines) + 4
+        text_height = TITLE_LINE * len(self.title) + TEXT_LINE * len(self.lines)
+        swatch_height = 0 if self.panel.swatch is None else self.panel.swatch.shape[0] + 2
+        return max(text_height, swatch_height) + 4
 
 
 def _columns(count: int, width: int, height: int) -> int:
@@ -184,6 +196,8 @@ def short_number(number: float) -> str:
 def _bar_colors(bar: ColorBar, length: int) -> NDArray[np.uint8]:
     """Return the colors of a bar: those that its values have in the map."""
     half = max(bar.high, -bar.low) or 1.0
+    if bar.kind == ScaleKind.GRAY:
+        return np.repeat(gray_pixels(np.linspace(-1, 1, length)[None]), BAR_HEIGHT, axis=0)
     numbers = np.linspace(bar.low / half, bar.high / half, length)
     colors = (
         diverging_colors(numbers, 1.0)

@@ -262,10 +262,45 @@ def test_worked_example_as_colours(convcli: Runner) -> None:
     edge = np.array([[10, 10, 10, 0, 0, 0]] * 6)
     arguments = "--filter", "vertical", "--padding", "valid"
     (whole, input_panel), (about, result) = panels_of(convcli, SAMPLES / "vertical-edge.csv", *arguments)
-    assert (whole["title"], whole["scale"], whole["shown"]) == ("input", "42x", "levels")
-    assert np.array_equal(input_panel, enlarged(grey_levels(edge, 10), 42))
-    assert np.array_equal(result, enlarged(colored(np.array([[0, 30, 30, 0]] * 4), 30), 42))
+    assert (whole["title"], whole["scale"], whole["shown"]) == ("input", "53x", "gray")
+    assert (whole["low"], whole["high"], whole["min"], whole["max"]) == (-10, 10, 0, 10)
+    # Zero is mid-gray. The corners of the cells are free of numbers and lines.
+    assert np.array_equal(input_panel[3::53, 3::53, 0], np.where(edge, 255, 128))
+    assert np.array_equal(result[3::53, 3::53, 0], [[128, 255, 255, 128]] * 4)
     assert (about["low"], about["high"], about["min"], about["max"]) == (-30, 30, 0, 30)
+    numbers = result.reshape(4, 53, 4, 53, 3)[:, 5:-5, :, 5:-5]
+    assert (numbers < 100).any(axis=(1, 3, 4)).all()  # black on white and on gray
+
+
+@pytest.mark.usefixtures("in_folder")
+def test_numbers_are_left_out_where_there_is_no_room(convcli: Runner) -> None:
+    wide = np.arange(13 * 4).reshape(4, 13) * 10
+    np.savetxt("wide.csv", wide, "%d", ",")
+    np.save("long.npy", np.full((12, 12), 123456789))
+    for name in ("wide.csv", "long.npy"):
+        (about, shown), _ = panels_of(convcli, name, "--filter", "identity")
+        assert about["shown"] == "gray"
+        cells = shown.reshape(shown.shape[0] // int(about["scale"][:-1]), int(about["scale"][:-1]), -1)
+        assert (cells == cells[:, :1]).all()
+
+
+def test_a_swatch_of_each_kernel_stands_beside_its_panel(convcli: Runner) -> None:
+    panels = panels_of(convcli, SAMPLES / "camera.png", "--filter", "sobel", "--filter", "kirsch")
+    (_, _), (about, _), (compass, _) = panels
+    sheet = opened("sheet.png")
+    right = about["left"] + about["width"]
+    # Two kernels of 3x3 cells, 14 pixels a side, in frames of a pixel, 4 pixels apart, above the panel.
+    tiles = [sheet[16 + 1 : 16 + 43, right - end + 1 : right - end + 43] for end in (44 + 4 + 44, 44)]
+    levels = {-2: 1, -1: 64, 0: 128, 1: 192, 2: 255}  # 128 - 127·value/2
+    for tile, kernel in zip(tiles, (SOBEL_X, SOBEL_X.T), strict=True):
+        expected = np.vectorize(levels.__getitem__)(kernel).repeat(14, 0).repeat(14, 1)
+        assert np.array_equal(tile[..., 0], expected)
+    right = compass["left"] + compass["width"]
+    eight = sheet[compass["top"] - 50 : compass["top"], right - 95 : right]  # two rows of four
+    assert [
+        (eight[:, left : left + 20] > 250).any() and (eight[:, left : left + 20] < 100).any()
+        for left in (0, 24, 48, 72)
+    ] == [True] * 4
 
 
 def test_signed_maps_of_a_colour_picture_are_of_luma(convcli: Runner, photo: Array) -> None:
@@ -700,7 +735,7 @@ def test_channels_that_are_no_colours(convcli: Runner) -> None:
         "use --channels sum to add them up\n",
     )
     (_, shown), _ = panels_of(convcli, "five.npy", "--filter", "box", "--channels", "sum")
-    assert (shown == 255).all()
+    assert (shown[3::80, 3::80] == 255).all()
 
 
 @pytest.mark.usefixtures("photo")

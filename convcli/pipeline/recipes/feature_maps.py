@@ -1,5 +1,6 @@
 """The feature maps that a sheet shows for each filter, and the recipe that computes them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,6 +37,8 @@ class FeatureMap:
         Sum of the absolute coefficients times the scale: the largest result of inputs up to 1.
     is_integer : bool
         Whether the coefficients are integers.
+    kernels : sequence of arrays (f_h, f_w)
+        The coefficients: of each kernel whose responses are combined, or of each channel.
     """
 
     title: str
@@ -44,6 +47,7 @@ class FeatureMap:
     keeps_brightness: bool
     max_gain: float
     is_integer: bool
+    kernels: Sequence[NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +93,8 @@ def _map_of_filter(filter_: Filter, rendering: Rendering) -> FeatureMap:
     feature_map = _describe_map(filter_.name, caption, taps[..., None], scale)
     if filter_.combination == Combination.SINGLE:
         return feature_map
-    return replace(feature_map, has_both_signs=False, keeps_brightness=False)  # combined: drawn as strength
+    # Combined responses are drawn as strength.
+    return replace(feature_map, has_both_signs=False, keeps_brightness=False, kernels=filter_.kernels)
 
 
 def _maps_of_bank(bank: Bank, rendering: Rendering) -> list[FeatureMap]:
@@ -116,4 +121,5 @@ def _describe_map(title: str, caption: str, taps: NDArray[Any], scale: float) ->
         keeps_brightness=taps.shape[2] == 1 and any(abs(total * factor - 1) < 1e-6 for factor in (1, scale)),
         max_gain=magnitude * abs(scale),
         is_integer=not (taps % 1).any(),
+        kernels=list(np.moveaxis(taps, 2, 0)),
     )

@@ -13,8 +13,18 @@ from convcli.convolution.rendering import SignedMapping, render_counted
 from convcli.convolution.statistics import measure
 from convcli.drawing.colors import WHITE, color_limit
 from convcli.errors import ImageError, UsageError
-from convcli.figures.color_maps import ColorBar, ColoredMap, ScaleKind, level_map, pixel_map, signed_map
-from convcli.figures.scaling import Scaling, max_panel_side
+from convcli.figures.color_maps import (
+    ColorBar,
+    ColoredMap,
+    ScaleKind,
+    gray_map,
+    level_map,
+    pixel_map,
+    signed_map,
+)
+from convcli.figures.filters.swatches import swatch
+from convcli.figures.matrices import draw_numbers, is_matrix, number_texts
+from convcli.figures.scaling import ENLARGED_SIDE, Scaling, max_panel_side
 from convcli.figures.sheet import Panel, draw_sheet, short_number
 from convcli.kernels.banks import Bank
 from convcli.kernels.filter import Filter
@@ -36,6 +46,8 @@ Array = NDArray[Any]
 EXTRA_BYTES = 4  # bytes per value of a result while its panel is drawn (measured)
 SHEET_BYTES = 12  # bytes per pixel of the sheet (measured)
 MAX_PANELS = 256
+MATRIX_SIDE = 320  # pixels per side to which matrices are enlarged, so that there is room for their numbers
+SWATCH_SIDE = 42  # pixels per side of the pictures of kernels
 ROUNDING_FACTOR = 16  # results up to this multiple of the float precision are rounding errors, drawn as 0
 CHANNEL_NAMES = {
     Channels.GRAY: "luma", Channels.SUM: "the channels' sum", Channels.R: "red", Channels.G: "green",
@@ -96,23 +108,35 @@ def filters_luma(picture: Picture, channels: Channels) -> bool:
 class _SheetPanels:
     """The panels of a sheet, drawn one after the other; of each result only the panel is kept."""
 
-    def __init__(self, size: tuple[int, int], count: int) -> None:
-        self.size = size
+    def __init__(self, size: tuple[int, int], count: int, *, is_matrix: bool) -> None:
+        self.size, self.is_matrix = size, is_matrix
         self.max_side = max_panel_side(count)
-        self.scaling = Scaling.to_fit(size, self.max_side)
+        self.scaling = Scaling.to_fit(size, self.max_side, MATRIX_SIDE if is_matrix else ENLARGED_SIDE)
         self.panels: list[Panel] = []
         self.records: list[dict[str, object]] = []
 
     def add(
-        self, title: str, name: str | None, channels: str, colored: ColoredMap, notes: Sequence[str]
+        self,
+        title: str,
+        name: str | None,
+        channels: str,
+        values: Array,
+        colored: ColoredMap,
+        notes: Sequence[str],
+        kernels: Sequence[Array] = (),
     ) -> None:
-        """Add the input, or a feature map of the filter of that name."""
+        """Add the input, or a feature map of the filter of that name and these kernels."""
         height, width, _ = colored.colors.shape
         scaling = self.scaling.for_result((height, width), self.size, self.max_side)
         size = format_size((height, width))
         size_text = f"{size} at {scaling}" if scaling != Scaling() else size
         caption = [f"{size_text}, of {channels}" if channels else size_text, *filter(None, notes)]
-        self.panels.append(Panel(title, caption, scaling.apply(colored.colors), colored.bar))
+        pixels = scaling.apply(colored.colors)
+        texts = number_texts(values) if self.is_matrix else None
+        if texts is not None:
+            pixels = draw_numbers(pixels, texts)
+        picture_of_filter = swatch(kernels, SWATCH_SIDE) if kernels else None
+        self.panels.append(Panel(title, caption, pixels, colored.bar, picture_of_filter))
         bar = colored.bar
         self.records.append(
             {
@@ -138,16 +162,19 @@ def _draw_sheet(
     if filters_luma(picture, rendering.channels):
         luma = replace(picture, pixels=select_channels(picture.pixels, Channels.GRAY))
     count = sum(len(sheet_filter.maps) for sheet_filter in filters)
-    panels = _SheetPanels((picture.pixels.shape[0], picture.pixels.shape[1]), 1 + count)
+    sides = picture.pixels.shape[0], picture.pixels.shape[1]
+    panels = _SheetPanels(sides, 1 + count, is_matrix=is_matrix(picture))
     shown_input = picture
     if rendering.channels != Channels.DEPTHWISE:
         shown_input = replace(picture, pixels=select_channels(picture.pixels, rendering.channels))
     is_sum = rendering.channels == Channels.SUM
+    shown_input = without_channel_axis(shown_input)
     panels.add(
         "input",
         None,
         CHANNEL_NAMES.get(rendering.channels, ""),
-        _unscaled_map(without_channel_axis(shown_input), as_numbers=is_sum),
+        shown_input.pixels,
+        _unscaled_map(shown_input, as_numbers=is_sum),
         [],
     )
     statistics = measure(picture.pixels)
@@ -189,12 +216,16 @@ def _draw_filter(
         result = without_channel_axis(result)
         colored, details = _result_map(feature_map, result, sheet_filter.rendering, picture, max_magnitude)
         notes = [", ".join(filter(None, [feature_map.caption, *details])), _describe_adjustment(rendering)]
-        panels.add(feature_map.title, sheet_filter.name, label, colored, notes)
+        panels.add(
+            feature_map.title, sheet_filter.name, label, result.pixels, colored, notes, feature_map.kernels
+        )
 
 
 def _unscaled_map(picture: Picture, *, as_numbers: bool = False) -> ColoredMap:
     """Show a picture unchanged: pixels, on white where they are transparent, or else values."""
     pixels = picture.pixels
+    if pixels.ndim == 2 and is_matrix(picture):
+        return gray_map(pixels)
     if pixels.dtype in PIXEL_DTYPES and not as_numbers:
         return pixel_map(flatten(picture, WHITE).pixels)
     is_signed = pixels.ndim == 2 and bool((pixels < 0).any())
@@ -213,12 +244,14 @@ def _result_map(
         rendered = render_counted(values, SignedMapping.CLIP, depth=picture.depth)
         details = [f"{rendered.saturated} saturated"] if rendered.saturated else []
         return _unscaled_map(replace(result, pixels=rendered.pixels)), details
-    if feature_map.keeps_brightness:
+    rounding_error = _rounding_error(feature_map, picture.pixels.dtype, max_magnitude)
+    if values.ndim == 2 and is_matrix(picture):
+        colored = gray_map(values, rounding_error)
+    elif feature_map.keeps_brightness:
         colored = _unscaled_map(result, as_numbers=True)
     else:
         may_be_negative = (feature_map.has_both_signs and not rendering.relu) or bool((values < 0).any())
         is_signed = values.ndim == 2 and may_be_negative
-        rounding_error = _rounding_error(feature_map, picture.pixels.dtype, max_magnitude)
         colored = signed_map(values, rounding_error) if is_signed else level_map(values, color_limit(values))
     visible = colored._replace(colors=lay_over(colored.colors, result.alpha, WHITE))
     return visible, _describe_range(values, colored.bar)

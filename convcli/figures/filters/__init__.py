@@ -1,0 +1,1 @@
+"""Filters as pictures: kernels with their numbers, directions, stimuli, swatches."""
