@@ -97,8 +97,13 @@ class _PreviewObserver(NamedTuple):
     def after(self, input_tile: "Tile", recipe: Recipe, result: Result, finished: Finished) -> str:
         """Draw the result beside the input."""
         text_below = format_result(finished, json=False, name_width=self.name_width)[0]
+        picture = result.picture
+        if recipe.as_numbers is None and input_tile.magnitude is not None:
+            from convcli.figures.matrices import as_matrix  # late: only previews need it
+
+            picture = as_matrix(picture)  # as the input is: pixels of a matrix up to 10 are nearly black
         return self.preview.side_by_side(
-            input_tile, recipe.label, result.picture, result.map_names, text_below=text_below
+            input_tile, recipe.label, picture, result.map_names, text_below=text_below
         )
 
 

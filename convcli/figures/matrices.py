@@ -16,6 +16,7 @@ from convcli.sizes.text import format_number
 __all__ = [
     "MAX_NUMBERED_SIDE",
     "NAN_COLOR",
+    "as_matrix",
     "draw_numbers",
     "gray_pixels",
     "gray_scale",
@@ -45,6 +46,18 @@ def is_matrix(picture: Picture) -> bool:
     """
     is_small = max(picture.pixels.shape[:2]) <= MAX_NUMBERED_SIDE
     return picture.kind == PictureKind.TEXT or (picture.is_numeric and is_small)
+
+
+def as_matrix(picture: Picture) -> Picture:
+    """Return a picture whose pixels are numbers, to be drawn as a matrix.
+
+    Examples
+    --------
+    >>> as_matrix(Picture(np.array([[10, 30]], np.uint8))).kind
+    <PictureKind.TEXT: 'text'>
+    """
+    pixels = picture.pixels if picture.is_numeric else picture.pixels.astype(np.int64)
+    return Picture(pixels, kind=PictureKind.TEXT, maps=picture.maps)
 
 
 def gray_scale(*arrays: Array) -> GrayScale:

@@ -10,6 +10,9 @@ from PIL import Image, ImageDraw
 
 from convcli.drawing.colors import BLACK, BLUE, RED, WHITE, diverging_colors
 from convcli.drawing.fonts import font
+from convcli.figures.filters.stimuli import preferred_angle, stimulus_pixels
+from convcli.figures.filters.swatches import swatch
+from convcli.kernels.filter import Filter
 from convcli.kernels.orientation_tuning import TuningCurve
 from convcli.learning.results import TrainingStep, filter_matrices
 from convcli.pictures.formats.png.writer import encode_png
@@ -25,6 +28,8 @@ MAX_TILES, TILE_SIZE = 6, 90  # number of filters shown, and their size in pixel
 PNG_LEVEL = 9  # PNG compression level; the files are small anyway
 FONT_SIZE = 13
 GRID_COLOR = (210, 210, 210)
+COLUMN_WIDTH = 180  # of the column beside a tuning curve: the filter and its stimuli
+KERNEL_SIDE, STIMULUS_SIDE = 76, 110
 
 
 def learning_curve(history: Sequence[TrainingStep]) -> bytes:
@@ -75,20 +80,24 @@ def learning_curve(history: Sequence[TrainingStep]) -> bytes:
     return _encode(image)
 
 
-def tuning_plot(curves: Sequence[TuningCurve]) -> bytes:
+def tuning_plot(curves: Sequence[TuningCurve], tuned: Filter) -> bytes:
     """Plot responses over the angle, each curve relative to its strongest response, with its peak marked.
+
+    Beside the curves stand the filter and each stimulus at the preferred angle.
 
     Parameters
     ----------
     curves : sequence of Curve
         At most two: the first blue, the second red.
+    tuned : Filter
+        Whose curves they are.
 
     Returns
     -------
     bytes
-        A PNG file, 720x460.
+        A PNG file, 900x460.
     """
-    image = Image.new("RGB", (WIDTH, HEIGHT), WHITE)
+    image = Image.new("RGB", (WIDTH + COLUMN_WIDTH, HEIGHT), WHITE)
     draw = ImageDraw.Draw(image)
     text_font = font(FONT_SIZE)
     left, top, right, _ = PLOT
@@ -118,7 +127,30 @@ def tuning_plot(curves: Sequence[TuningCurve]) -> bytes:
             draw.line([(x, y - 6), (x, y + 6)], color, 2)
         label = f"{curve.name}, strongest {strongest:.4g}"
         draw.text((left + 320 * number, 12), label, color, text_font)
+    _draw_column(image, draw, curves, tuned)
     return _encode(image)
+
+
+def _draw_column(
+    image: Image.Image, draw: ImageDraw.ImageDraw, curves: Sequence[TuningCurve], tuned: Filter
+) -> None:
+    """Draw the filter, and below it each stimulus at the angle that the filter prefers."""
+    text_font, top = font(FONT_SIZE), PLOT[1] - 26
+    colors = swatch(tuned.kernels, STIMULUS_SIDE if len(tuned.kernels) == 1 else KERNEL_SIDE)
+    items = [] if colors is None else [("filter" if len(tuned.kernels) == 1 else "kernels", BLACK, colors)]
+    pixels_per_tap = STIMULUS_SIDE / (max(tuned.shape) + 2)  # a stimulus is a bit larger than the filter
+    for curve, color in zip(curves, (BLUE, RED), strict=False):
+        angle = preferred_angle(curve)
+        brightness = stimulus_pixels(angle, STIMULUS_SIDE, curve.width * pixels_per_tap)
+        pixels = (255 * brightness[..., np.newaxis]).round().astype(np.uint8)
+        items.append((f"{curve.stimulus} at {angle:.4g}°", color, pixels.repeat(3, axis=2)))
+    for name, color, picture in items:
+        draw.text((WIDTH + 8, top), name, color, text_font)
+        corner = WIDTH + 8, top + 20
+        image.paste(Image.fromarray(picture), corner)
+        height, width, _ = picture.shape
+        draw.rectangle([corner[0] - 1, corner[1] - 1, corner[0] + width, corner[1] + height], outline=color)
+        top += 20 + height + 14
 
 
 def _encode(image: Image.Image) -> bytes:

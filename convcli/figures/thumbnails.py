@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.drawing.colors import GRAY, diverging_colors
+from convcli.drawing.colors import GRAY
+from convcli.figures.matrices import gray_pixels, gray_scale, is_matrix
 from convcli.pictures.picture import Picture
 
 __all__ = [
@@ -37,15 +38,15 @@ class ThumbnailStyle:
     ----------
     box : (int, int)
         Maximum rows and columns.
-    colored : bool
-        Map signed values to colors; otherwise to shades of gray, with zero in the middle.
     checker : int
         Size of the squares of the checkerboard behind transparent pixels.
+    is_matrix : bool
+        Zero is mid-gray even where no value is negative.
     """
 
     box: Pair
-    colored: bool = True
     checker: int = 8
+    is_matrix: bool = False
 
 
 def fit_size(size: Pair, box: Pair) -> Pair:
@@ -184,6 +185,7 @@ def picture_thumbnails(
     [[[0, 0, 0], [255, 255, 255]]]
     """
     alpha = None if picture.maps else picture.alpha
+    style = replace(style, is_matrix=style.is_matrix or is_matrix(picture))
     pictures = array_thumbnails(picture_layers(picture)[:max_maps], style, alpha)
     if alpha is None:
         return pictures
@@ -202,7 +204,7 @@ def array_thumbnails(
     """Draw thumbnails of arrays on a common color scale; arrays smaller than the box keep their size.
 
     Pixels of 8 or 16 bits keep their color. For other values, zero is black and the largest value white; if
-    any is negative, zero is white, and the value farthest from zero is fully blue or red. NaN is gray.
+    any is negative, and for matrices, zero is mid-gray, and the value farthest from zero black or white.
 
     Parameters
     ----------
@@ -219,18 +221,17 @@ def array_thumbnails(
     Examples
     --------
     >>> array_thumbnails([np.array([[-2, 0]]), np.array([[1, 1]])], ThumbnailStyle((1, 2)))[0].tolist()
-    [[[33, 102, 172], [255, 255, 255]]]
+    [[[0, 0, 0], [128, 128, 128]]]
     """
     resized = [resize(layer, _reduced_size(layer, style.box), weights) for layer in layers]
     if layers[0].dtype in (np.uint8, np.uint16):
         white = float(np.iinfo(layers[0].dtype).max)
         return [_gray(layer / white) for layer in resized]
+    if layers[0].ndim == 2 and (style.is_matrix or _is_signed(layers)):
+        scale = gray_scale(*resized)
+        return [gray_pixels(layer, scale) for layer in resized]
     limit = max(float(np.abs(layer[np.isfinite(layer)]).max(initial=0)) for layer in resized)
-    if not _is_signed(layers):
-        return [_gray(layer / (limit or 1)) for layer in resized]
-    if style.colored:
-        return [diverging_colors(layer, limit) for layer in resized]
-    return [_gray(0.5 + layer / (limit or 1) / 2) for layer in resized]
+    return [_gray(layer / (limit or 1)) for layer in resized]
 
 
 def _reduced_size(values: Array, box: Pair) -> Pair:

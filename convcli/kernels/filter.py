@@ -39,6 +39,7 @@ __all__ = [
 Matrix = tuple[tuple[int | float, ...], ...]
 """Rows of coefficients: Python integers if every coefficient is a whole number, else floats."""
 
+ODD_TOLERANCE = 1e-9  # of the largest coefficient: rounding errors of steered kernels
 ZERO_SUM_TOLERANCE = 1e-6  # of the sum of absolute taps: the precision of float32
 MAX_TAPS = 1_048_576  # 1024 x 1024: a larger kernel is a mistake, not a filter
 
@@ -56,6 +57,17 @@ class Combination(StrEnum):
     def is_nonnegative(self) -> bool:
         """Whether a combined value is never negative."""
         return self not in (Combination.SINGLE, Combination.STRONGEST)
+
+    @property
+    def description(self) -> str:
+        """How the responses x, y, ... are combined; empty for a single one."""
+        return {
+            Combination.SINGLE: "",
+            Combination.MAGNITUDE: "sqrt(x² + y²) of the two",
+            Combination.STRONGEST: "the largest response",
+            Combination.ABSOLUTE_SUM: "|x| + |y| of the two",
+            Combination.ABSOLUTE_MAXIMUM: "the larger of |x| and |y|",
+        }[self]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +117,15 @@ class Filter:
     def separable(self) -> bool:
         """Whether each kernel is a column times a row."""
         return all(separate(matrix) is not None for matrix in self.matrices)
+
+    @cached_property
+    def direction(self) -> float | None:
+        """The direction in which brightness must grow for a derivative to respond most, in degrees.
+
+        Counter-clockwise from x as seen on the screen; the edge itself, a line, is perpendicular to it. None
+        for kernels that are not odd: they respond to both directions alike, or to none.
+        """
+        return _direction(self.matrices[0]) if len(self.matrices) == 1 else None
 
 
 # Building and converting --------------------------------------------------------------------------------
@@ -173,6 +194,29 @@ def gain(matrix: Sequence[Sequence[int | float]]) -> float:
     total = abs(math.fsum(taps))
     has_zero_sum = total <= ZERO_SUM_TOLERANCE * math.fsum(map(abs, taps))
     return unit * (math.fsum(tap for tap in taps if tap > 0) if has_zero_sum else total)
+
+
+def _direction(matrix: Matrix) -> float | None:
+    """Return the direction of the gradient that a kernel measures; None unless it is odd.
+
+    Examples
+    --------
+    >>> _direction(((-1, 0, 1),)), _direction(((1,), (-1,))), _direction(((1, -2, 1),))
+    (0.0, 90.0, None)
+    """
+    turned = tuple(row[::-1] for row in matrix[::-1])
+    largest = max(abs(tap) for row in matrix for tap in row)
+    if any(
+        abs(a + b) > ODD_TOLERANCE * largest
+        for pair in zip(matrix, turned, strict=True)
+        for a, b in zip(*pair, strict=True)
+    ):
+        return None
+    x = math.fsum(column * tap for row in matrix for column, tap in enumerate(row, 1))
+    y = -math.fsum(number * tap for number, row in enumerate(matrix, 1) for tap in row)  # y points down
+    if max(abs(x), abs(y)) <= ODD_TOLERANCE * largest:
+        return None
+    return round(math.degrees(math.atan2(y, x)), 6) % 360
 
 
 def _power_of_two(largest: float) -> float:

@@ -311,10 +311,10 @@ def test_wrong_filter(filters: Runner, in_folder: Path, arguments: tuple[str, ..
     assert not list(in_folder.iterdir())
 
 
-@pytest.mark.parametrize("name", ["kernel.txt", "kernel.png", "kernel"])
+@pytest.mark.parametrize("name", ["kernel.txt", "kernel.pdf", "kernel"])
 def test_unknown_extension(filters: Runner, in_folder: Path, name: str) -> None:
     ran = filters("sobel-x", "-o", name)
-    assert ran.all == (2, "", f"convcli: {name}: a kernel must be saved as .npy, .csv or .json\n")
+    assert ran.all == (2, "", f"convcli: {name}: a kernel must be saved as .npy, .csv, .json, .png or .svg\n")
     assert not list(in_folder.iterdir())
 
 

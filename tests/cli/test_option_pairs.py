@@ -204,6 +204,8 @@ USES: dict[str, dict[str, Use]] = {
         "--size": use("--size", "5"),
         "--output": use("-o", "kernel.npy"),
         "--tuning": use("--tuning"),
+        "--preview": use("--preview"),
+        "--preview-as": use("--preview-as", "ascii"),
         "--force": use("--force"),
         "--json": use("--json"),
         "--text": use("--text"),
@@ -333,6 +335,7 @@ REFUSED = {  # each option, and those that it cannot be combined with
 """,
     "filters": """
 --output: --tuning
+--tuning: --preview --preview-as
 --json: --text
 """,
 }
@@ -372,7 +375,7 @@ NATURAL: dict[str, dict[tuple[str, str], str]] = {  # no effect of the first bes
         ("--train", "--optimizer"): "it is used with it",
         ("--output", "--repeats"): "it is used with it",
     },
-    "filters": {("--text", "--output"): "the name of the file is printed"},
+    "filters": PREVIEW | {("--text", "--output"): "the name of the file is printed"},
 }
 # Without an effect on these files, by what they are for; --json is added to the lines of some commands.
 UNSEEN = ("--force", "--skip-existing", "--jobs", "--max-pixels", "--max-memory")

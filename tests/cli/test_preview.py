@@ -106,6 +106,13 @@ def parts(canvas: NDArray[Any]) -> list[NDArray[Any]]:
     return [one[one[..., 3].any(axis=1)][..., :3] for one in found]
 
 
+def number_cells(line: str) -> list[tuple[int, str]]:
+    """Return the gray level and the number of each cell of a line of a matrix."""
+    cells = re.findall(r"\x1b\[38;2;[\d;]+;48;2;(\d+);(\d+);(\d+)m([^\x1b]*)", line)
+    assert all(red == green == blue for red, green, blue, _ in cells)
+    return [(int(red), text.strip()) for red, _, _, text in cells]
+
+
 # What each terminal is sent
 
 
@@ -130,27 +137,25 @@ def test_256_colors_are_the_nearest_that_terminals_have() -> None:
     np.testing.assert_allclose(differences, least, atol=1e-7)
 
 
-def test_256_colors_keep_red_red_and_blue_blue() -> None:
+def test_256_colors_keep_gray_gray() -> None:
     Path("ramp.csv").write_text(" ".join(map(str, range(-16, 17))) + "\n")
     ran = in_terminal("apply", "ramp.csv", "--filter", "identity", "-o", "ramp.npy", "--preview-as", "256")
-    first, _ = parts(block_pixels(ran.out.splitlines()[1:-1]))
+    first, _ = parts(block_pixels(ran.out.splitlines()[1:-2]))
     red, green, blue = first[0].astype(int).T
     assert first.shape == (1, 33, 3)
-    assert (red[:16] <= green[:16]).all()
-    assert (green[:16] <= blue[:16]).all()
-    assert (green[16:] == blue[16:]).all()
-    assert (red[16:] >= green[16:]).all()
-    assert first[0, [0, 1, 15, 16, 31, 32]].tolist() == [
-        [0, 95, 175], [0, 95, 175], [238, 238, 238], [255, 255, 255], [175, 0, 0], [175, 0, 0]
-    ]  # fmt: skip
+    assert (red == green).all()
+    assert (green == blue).all()
+    assert (np.diff(red) >= 0).all()
+    # Levels 1, 128 and 255, as the palette has them.
+    assert red[[0, 16, 32]].tolist() == [0, 128, 255]
+    assert ran.out.splitlines()[-2] == "mid-gray is 0, white and black are ±16"
 
 
 def test_letters_get_denser_as_it_gets_brighter() -> None:
-    Path("ramp.csv").write_text(
-        " ".join(map(str, range(0, 30, 3))) + "\n" + " ".join(map(str, range(0, 30, 3)))
-    )
-    ran = in_terminal("apply", "ramp.csv", "--filter", "identity", "--preview", environment={"NO_COLOR": "1"})
-    _, *lines, _, _, _ = ran.out.splitlines()  # and a title and two rows
+    pixels = np.tile(np.linspace(0, 255, 10, dtype=np.uint8), (2, 1))
+    Image.fromarray(pixels).save("ramp.png")
+    ran = in_terminal("apply", "ramp.png", "--filter", "identity", "--preview", environment={"NO_COLOR": "1"})
+    _, *lines, _ = ran.out.splitlines()
     assert lines
     assert {line[:30] for line in lines} == {"".join(3 * letter for letter in " .:-=+*#%@")}
     assert "\x1b" not in ran.out
@@ -486,9 +491,9 @@ def test_maps_stand_in_a_grid_and_those_left_out_are_counted(shown: Runner) -> N
     assert len(labels) >= 20
     assert left_out == f"{64 - len(labels)} of 64 maps are left out"
     assert answer.startswith("maps-maxpool-2x2.npy  (2x2x64, ")
-    red, blue = [178, 24, 43], [33, 102, 172]
-    tiles = parts(block_pixels(ran.out.splitlines()[1:2]))
-    assert [one[0, [0, -1]].tolist() for one in tiles[:3]] == [[blue, red], [blue, red], [red, blue]]
+    assert number_cells(ran.out.splitlines()[1])[:8] == [
+        (1, "-1"), (1, "-1"), (255, "1"), (255, "1"), (1, "-1"), (255, "1"), (255, "1"), (1, "-1")
+    ]  # fmt: skip
 
 
 def test_maps_of_a_bank_are_named_by_their_angles(shown: Runner) -> None:
@@ -510,10 +515,19 @@ def test_input_and_result_are_drawn_at_one_scale(shown: Runner) -> None:
     ran = shown(
         "apply", SAMPLES / "vertical-edge.csv", "--filter", "vertical", "--padding", "0", "-o", "e.npy"
     )
-    before, result = parts(block_pixels(ran.out.splitlines()[1:-1]))
-    assert (before.shape, result.shape) == ((36, 36, 3), (24, 24, 3))
-    assert before[0, ::6, 0].tolist() == [255, 255, 255, 0, 0, 0]
-    assert [row.tolist() for row in result[:, ::6, 0]] == [[0, 255, 255, 0]] * 24
+    label, *lines, scale, _ = ran.out.splitlines()
+    assert label.split() == ["vertical-edge.csv", "6x6", "vertical", "4x4"]
+    cells = [number_cells(line) for line in lines]  # three lines a row, with the number in the second
+    assert len(cells) == 18
+    assert cells[1] == [(255, "10")] * 3 + [(128, "0")] * 3 + [
+        (128, "0"),
+        (255, "30"),
+        (255, "30"),
+        (128, "0"),
+    ]
+    assert cells[0] == [(level, "") for level, _ in cells[1]]
+    assert cells[13] == [(255, "10")] * 3 + [(128, "0")] * 3
+    assert scale == "mid-gray is 0, white and black are ±10 (vertical-edge.csv), ±30 (vertical)"
 
     assert shown("pool", CAT, "--f", "2", "-o", "half.png").code == 0
     ran = shown("pool", CAT, "--f", "2", "-o", "half.png", "--force")
@@ -522,17 +536,70 @@ def test_input_and_result_are_drawn_at_one_scale(shown: Runner) -> None:
     np.testing.assert_array_equal(result, expected("half.png", (13, 19)))
 
     Path("tiny.csv").write_text("0 10\n")
-    ran = shown("apply", "tiny.csv", "--kernel", "1", "--padding", "4", "-o", "large.npy")
-    before, result = parts(block_pixels(ran.out.splitlines()[1:-1]))
-    assert (before.shape, result.shape) == ((3, 6, 3), (27, 30, 3))
+    ran = shown("apply", "tiny.csv", "--kernel", "1", "--padding", "6", "-o", "large.npy")
+    before, result = parts(block_pixels(ran.out.splitlines()[1:-2]))
+    assert (before.shape, result.shape) == ((2, 4, 3), (26, 28, 3))
 
 
-def test_raw_numbers_diverge_from_white(shown: Runner) -> None:
-    Path("a.csv").write_text("0 0 8 8 0 0\n" * 6)
-    ran = shown("apply", "a.csv", "--filter", "vertical", "-o", "a.npy")
-    _, second = parts(block_pixels(ran.out.splitlines()[1:-1]))
-    white, blue, red = [255, 255, 255], [33, 102, 172], [178, 24, 43]
-    assert second[0, ::6].tolist() == [white, blue, blue, red, red, white]
+def test_pixels_of_a_matrix_are_shown_as_a_matrix(shown: Runner) -> None:
+    options = "--filter", "vertical", "--padding", "valid", "-o", "e.png", "--force"
+    ran = shown("apply", SAMPLES / "vertical-edge.csv", *options)
+    assert pixels_of("e.png")[0, :, 0].tolist() == [0, 30, 30, 0]  # nearly black in the file
+    assert number_cells(ran.out.splitlines()[2])[6:] == [(128, "0"), (255, "30"), (255, "30"), (128, "0")]
+    ran = shown("apply", SAMPLES / "vertical-edge.csv", *options, "--signed", "gray")
+    _, result = parts(block_pixels(ran.out.splitlines()[1:-2]))
+    assert np.unique(result[0, :, 0]).tolist() == [128, 255]  # what is asked for is shown as it is written
+
+
+def test_zero_is_mid_gray_in_raw_numbers(shown: Runner) -> None:
+    np.save("a.npy", np.tile([0, 0, 8, 8, 0, 0], (6, 3)))
+    ran = shown("apply", "a.npy", "--filter", "vertical", "-o", "b.npy")
+    first, second = parts(block_pixels(ran.out.splitlines()[1:-2]))
+    assert first[0, ::2, 0].tolist() == [0, 0, 255, 255, 0, 0] * 3  # nothing is negative
+    assert second[0, :12:2, 0].tolist() == [128, 1, 1, 255, 255, 128]
+    assert ran.out.splitlines()[-2] == "mid-gray is 0, white and black are ±24"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "pixels_in"), [("kitty", kitty_pixels), ("iterm2", iterm2_pixels), ("sixel", sixel_pixels)]
+)
+def test_numbers_are_drawn_into_pictures(
+    terminal: Runner, monkeypatch: pytest.MonkeyPatch, protocol: str, pixels_in: Callable[[str], Any]
+) -> None:
+    monkeypatch.setenv("LINES", "24")
+    Path("a.csv").write_text("10 0\n10 0\n")
+    ran = terminal("apply", "a.csv", "--kernel", "1", "-o", "a.npy", "--preview-as", protocol, columns=80)
+    assert (ran.code, ran.err) == (0, "")
+    found = pixels_in(ran.out)
+    pixels = found[0] if isinstance(found, tuple) else found
+    levels = pixels[..., 0][pixels[..., 3] > 0]
+    assert (levels == 255).mean() > 0.4  # white cells
+    assert 0.4 < ((levels > 120) & (levels < 140)).mean() < 0.5  # and mid-gray ones
+    assert (levels < 60).any()  # with black numbers
+
+
+def test_filters_show_their_kernels(shown: Runner, terminal: Runner) -> None:
+    ran = shown("filters", "sobel")
+    label = next(number for number, line in enumerate(ran.out.splitlines()) if line.startswith("x 3x3"))
+    lines = [number_cells(line) for line in ran.out.splitlines()[label + 1 :]]
+    rows = [line for line in lines if line and line[0][1]]
+    levels = {-2: 1, -1: 64, 0: 128, 1: 192, 2: 255}  # 128 + 127·value/2
+    wanted = [(-1, 0, 1, -1, -2, -1), (-2, 0, 2, 0, 0, 0), (-1, 0, 1, 1, 2, 1)]
+    assert rows == [[(levels[value], f"{value}") for value in row] for row in wanted]
+    assert "mid-gray is 0, white and black are ±2\n" in ran.out
+    wide = shown("filters", "gaussian:sigma=3")  # 25x25
+    assert "▀" in wide.out
+    monochrome = terminal("filters", "vertical", "--preview-as", "ascii", columns=80)
+    assert monochrome.out.count("\n  1     0     -1\n") == 3
+    assert "\x1b" not in monochrome.out
+
+
+def test_filters_into_a_pipe_show_nothing(convcli: Runner) -> None:
+    assert convcli("filters", "vertical", "--preview").all == (
+        0,
+        "1 0 -1\n" * 3,
+        f"{NOTE}standard output is not a terminal\n",
+    )
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 20_000), (20_000, 1), (3, 5, 4), (2, 2, 2)])
@@ -546,8 +613,8 @@ def test_pictures_of_any_shape_and_depth_are_shown(
     assert (ran.code, ran.err) == (0, "")
     label, *lines, _ = ran.out.splitlines()
     assert label.startswith("a.npy")
-    assert len(lines) <= 21
-    assert parts(block_pixels(lines[:1]))
+    assert len(lines) <= 22
+    assert parts(block_pixels(lines[:1])) if "▀" in lines[0] or "▄" in lines[0] else number_cells(lines[1])
 
 
 def test_alpha_is_laid_over_squares(shown: Runner) -> None:
@@ -589,7 +656,7 @@ def test_learn_shows_input_target_result_and_filter(shown: Runner) -> None:
     _, wanted, made, taps = parts(block_pixels(rows))
     np.testing.assert_allclose(made.astype(int), wanted, atol=1)
     side = len(taps) // 3
-    assert taps[side + 1, [0, side, 2 * side]].tolist() == [[33, 102, 172], [255, 255, 255], [178, 24, 43]]
+    assert taps[side + 1, [0, side, 2 * side], 0].tolist() == [1, 128, 255]
     assert "learned  3x3 coefficients by least squares" in ran.out
 
 

@@ -141,11 +141,26 @@ def test_taps_whose_sums_overflow_are_refused() -> None:
 
 
 def test_the_plot_is_drawn_through_the_peak() -> None:
-    pixels = np.asarray(Image.open(BytesIO(tuning_plot(tuning_curves(get_filter("gabor:angle=90"))))))
-    assert pixels.shape == (460, 720, 3)
-    red = (pixels == (178, 24, 43)).all(2)
+    tuned = get_filter("gabor:angle=90")
+    pixels = np.asarray(Image.open(BytesIO(tuning_plot(tuning_curves(tuned), tuned))))
+    assert pixels.shape == (460, 900, 3)
+    red = (pixels == (178, 24, 43)).all(2)[:, :720]
     rows, columns = np.nonzero(red[40:400])
     assert columns[rows == rows.min()].mean() == pytest.approx(385, abs=2)  # the middle of 70 to 700
+
+
+def test_the_filter_and_its_stimuli_stand_beside_the_curves() -> None:
+    tuned = get_filter("sobel-x")
+    pixels = np.asarray(Image.open(BytesIO(tuning_plot(tuning_curves(tuned), tuned))))[..., :3]
+    column = pixels[:, 728:838, 0].astype(int)
+    kernel, edge, bar = column[34:144], column[178:288], column[322:432]
+    # 36 pixels a side in a frame of one pixel.
+    assert kernel[1:109:36, 1:109:36].tolist() == [[64, 128, 192], [1, 128, 255], [64, 128, 192]]
+    assert edge[:, :55].max() == 0  # at 0 degrees brightness grows to the right
+    assert edge[:, 55:].min() == 255
+    # A tile shows 5 taps, 22 pixels each. A bar 1 tap wide gets the strongest response.
+    assert (bar[55] == 255).sum() == 22
+    assert bar[:, :44].max() == bar[:, -44:].max() == 0
 
 
 # As typed -------------------------------------------------------------------------------------------------
@@ -184,7 +199,7 @@ def test_a_plot_is_written(convcli: Runner, in_folder: Path) -> None:
     done = convcli("filters", "gabor", "--tuning", "-o", "tuning.png")
     assert (done.code, done.out, done.err) == (0, "tuning.png\n", "")
     with Image.open(in_folder / "tuning.png") as image:
-        assert image.size == (720, 460)
+        assert image.size == (900, 460)
     again = convcli("filters", "gabor", "--tuning", "-o", "tuning.png")
     assert_failed(again, 1, "tuning.png: exists; use --force")
 

@@ -173,6 +173,7 @@ def apply(
     --sheet and --direction draw a picture instead of writing the results; -o, --out-dir, --name or --format
     writes the results as well. With several inputs, the file name must contain {stem}. A sheet
     shows signed results in blue (negative), white and red (positive), and filters the luma of color pictures.
+    Matrices are drawn as by --signed gray, up to 12x12 with their numbers.
     """
     options.apply_text_option(arguments.text, json=arguments.json, output=arguments.output)
     options.check_alpha(alpha, background)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from convcli.cli.completion.completers import filters_or_files
 from convcli.cli.options import declarations as options
 from convcli.cli.options.parameters import Argument, Option
+from convcli.cli.output_files import extension
 from convcli.cli.terminal.output import (
     format_name,
     is_human_readable,
@@ -15,13 +16,17 @@ from convcli.cli.terminal.output import (
     write,
     write_json,
 )
+from convcli.cli.terminal.preview_options import PreviewRequest
 from convcli.errors import FilterError, UsageError
 from convcli.files.identity import FileIds
 
 if TYPE_CHECKING:
+    from convcli.cli.terminal.previews import Preview
     from convcli.kernels.filter import Filter, Matrix
 
 __all__ = ["filters"]
+
+ARROWS = "→↗↑↖←↙↓↘"  # in steps of 45 degrees
 
 
 def filters(
@@ -40,13 +45,18 @@ def filters(
         Option(
             "-o",
             "--output",
-            help="Save the kernel as .npy, .csv or .json, or with --tuning the plot as .png.",
+            help="Save the kernel as .npy, .csv or .json, or draw it as .png or .svg; with --tuning, draw "
+            "the plot as .png.",
             metavar="FILE",
         ),
     ] = None,
     tuning: Annotated[
         bool, Option("--tuning", help="Measure the responses to a rotated edge and a rotated bar.")
     ] = False,
+    preview: Annotated[
+        bool, Option("--preview", help="Show the kernel as a picture in the terminal.")
+    ] = False,
+    preview_as: options.PreviewAs = None,
     force: options.Force = False,
     json: options.JsonOption = False,
     text: options.TextOption = False,
@@ -57,6 +67,7 @@ def filters(
     convcli filters
     convcli filters sobel-x --angle 70
     convcli filters gaussian:sigma=2 -o kernel.npy
+    convcli filters sobel-x --angle 45 -o sobel.svg
     convcli filters gabor --tuning -o tuning.png
 
     For one filter, shows its matrix, gain, what it responds to, separability and source. The gain is the
@@ -65,12 +76,18 @@ def filters(
     """
     options.apply_text_option(text, json=json)
     if name is None:
-        if angle is not None or size is not None or output is not None or tuning:
+        if (angle, size, output, preview_as) != (None, None, None, None) or tuning or preview:
             raise UsageError("NAME", "missing; for example: convcli filters sobel-x --angle 70")
         _print_catalog(json=json)
         return 0
     from convcli.cli.options.filters import kernel_files, read_filters
-    from convcli.cli.reports.pictures.kernels import check_kernel_file, coefficient_rows, save_kernel
+    from convcli.cli.reports.pictures.kernels import (
+        DRAWING_EXTENSIONS,
+        check_kernel_file,
+        coefficient_rows,
+        save_drawing,
+        save_kernel,
+    )
     from convcli.kernels.filter import Filter
 
     names, files = ([], [name]) if name.startswith("@") else ([name], [])
@@ -80,22 +97,33 @@ def filters(
         raise UsageError(
             name, "is a volume, but filters shows a matrix; save one of its matrices and give that"
         )
+    preview_request = PreviewRequest.read(preview, preview_as)
     if tuning:
+        if preview_request is not None:
+            raise UsageError("--preview", "shows a kernel; --tuning draws into a file: -o tuning.png")
         from convcli.cli.reports.pictures.tuning import report_tuning
 
         report_tuning(filter_, output, files_read, force=force, json=json)
         return 0
-    if output is not None:
+    if output is not None and extension(output) in DRAWING_EXTENSIONS:
+        save_drawing(filter_, output, files_read, force=force)
+    elif output is not None:
         count = len(filter_.matrices)
         if count > 1:
             raise FilterError(
-                filter_.name, f"combines {count} kernels; a file holds one: choose a filter such as sobel-x"
+                filter_.name,
+                f"combines {count} kernels; a file holds one: choose a filter such as sobel-x, or draw all "
+                "of them as .png or .svg",
             )
         metadata = {"name": filter_.name, "gain": filter_.gain, "source": filter_.source}
-        check_kernel_file(output, files_read, force=force)
+        check_kernel_file(output, files_read, force=force, drawings=DRAWING_EXTENSIONS)
         save_kernel(output, filter_.kernels[0], metadata, files_read, force=force)
+    previewer = None if preview_request is None else preview_request.start(json=json, output=None)
     if json:
         write_json(_filter_record(filter_))
+    elif previewer is not None:
+        _print_filter(filter_, previewer)
+        write(f"{output}\n" if output is not None else "")
     elif output is not None:
         write(f"{output}\n")
     elif is_human_readable():
@@ -151,8 +179,8 @@ def _print_catalog(*, json: bool) -> None:
         write("name\tsummary\n" + "".join(lines))
 
 
-def _print_filter(filter_: "Filter") -> None:
-    """Show a filter on a terminal."""
+def _print_filter(filter_: "Filter", previewer: "Preview | None" = None) -> None:
+    """Show a filter on a terminal: its numbers, or its picture."""
     from convcli.cli.reports.pictures.kernels import kernel_rows
     from convcli.kernels.catalog import CATALOG
     from convcli.kernels.filter import Combination
@@ -160,7 +188,7 @@ def _print_filter(filter_: "Filter") -> None:
     lines = [wrapped(f"{format_name(filter_.name)}: {filter_.summary}")]
     if filter_.divisor > 1:
         lines.append(f"1/{filter_.divisor} of")
-    for matrix in filter_.matrices:
+    for matrix in filter_.matrices if previewer is None else ():
         lines += [*kernel_rows([[tap * filter_.divisor for tap in row] for row in matrix]), ""]
     total = round(_coefficient_sum(filter_.matrices[0]), 12) + 0.0  # + 0.0 turns -0.0 into 0.0
     summary_lines = [
@@ -171,16 +199,32 @@ def _print_filter(filter_: "Filter") -> None:
         ("source", filter_.source),
     ]
     if filter_.combination != Combination.SINGLE:
-        combined = {
-            Combination.MAGNITUDE: "sqrt(x² + y²) of the two",
-            Combination.STRONGEST: "the largest response",
-            Combination.ABSOLUTE_SUM: "|x| + |y| of the two",
-            Combination.ABSOLUTE_MAXIMUM: "the larger of |x| and |y|",
-        }
-        summary_lines.append(("combined as", combined[filter_.combination]))
+        summary_lines.append(("combined as", filter_.combination.description))
+    if filter_.direction is not None:
+        summary_lines.insert(1, ("direction", _describe_direction(filter_.direction)))
     entry = CATALOG.get(filter_.name.partition(":")[0])
     for name, option in entry.options.items() if entry else ():
         word = option.default if isinstance(option.default, str) else f"{option.default or 0:g}"
         default = "" if option.default is None else f" (default: {word})"
         summary_lines.append(("option", f"{name}: {option.description}{default}"))
-    write("".join(f"{line}\n" for line in lines) + labeled_text(summary_lines))
+    summary, above = labeled_text(summary_lines), "".join(f"{line}\n" for line in lines)
+    if previewer is not None:
+        kernels = [kernel * filter_.divisor for kernel in filter_.kernels]
+        above += previewer.kernels(filter_.name, kernels, text_below=above + summary) + "\n"
+    write(above + summary)
+
+
+def _describe_direction(direction: float) -> str:
+    """Say where brightness grows, and how the line of the edge itself runs.
+
+    Examples
+    --------
+    >>> _describe_direction(45)
+    'brightness grows toward 45° (↗); the edge itself, a line, runs along 135° (↖↘)'
+    """
+    eighth = round(direction / 45) % 8
+    line = "".join(sorted(ARROWS[(eighth + turn) % 8] for turn in (2, 6)))
+    return (
+        f"brightness grows toward {direction:.6g}° ({ARROWS[eighth]}); the edge itself, a line, runs along "
+        f"{(direction + 90) % 180:.6g}° ({line})"
+    )

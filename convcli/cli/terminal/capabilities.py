@@ -20,7 +20,7 @@ from shutil import get_terminal_size
 
 from convcli.signals import cleanup_at_signal
 
-__all__ = ["GraphicsProtocol", "Screen", "detect_screen", "query_terminal"]
+__all__ = ["HALF_BLOCK_CELL", "GraphicsProtocol", "Screen", "detect_screen", "query_terminal"]
 
 try:
     import fcntl

@@ -11,14 +11,23 @@ from rich.cells import cell_len, set_cell_size
 from rich.color import Color, ColorSystem
 from rich.style import Style
 
-from convcli.cli.terminal.capabilities import GraphicsProtocol, Screen
+from convcli.cli.terminal.capabilities import HALF_BLOCK_CELL, GraphicsProtocol, Screen
 from convcli.cli.terminal.output import escaped, left_to_right
 from convcli.drawing.colors import nearest_colors
+from convcli.figures.matrices import draw_numbers
 from convcli.figures.terminal_graphics import iterm2_picture, kitty_picture, sixel_picture
 from convcli.figures.thumbnails import ThumbnailStyle, fit_size, resize
 from convcli.sizes.text import format_size
 
-__all__ = ["GridLayout", "Tile", "grid_layout", "render_grid", "tile_appearance"]
+__all__ = [
+    "RESERVED_ROWS",
+    "GridLayout",
+    "Tile",
+    "grid_layout",
+    "render_grid",
+    "tile_appearance",
+    "tile_label",
+]
 
 Canvas = NDArray[np.uint8]
 
@@ -45,12 +54,26 @@ class Tile:
         No larger than that.
     box : (int, int)
         Rows and columns within which the picture is drawn, as large as fits.
+    numbers : rows of str, optional
+        The numbers of a small matrix, of which the picture has a pixel each.
+    magnitude : float, optional
+        The value that is white, if zero is mid-gray.
     """
 
     name: str
     size: tuple[int, ...]
     picture: NDArray[np.uint8]
     box: tuple[int, int]
+    numbers: Sequence[Sequence[str]] | None = None
+    magnitude: float | None = None
+
+    @property
+    def has_number_cells(self) -> bool:
+        """Whether each of its numbers has a pixel of the picture."""
+        return self.numbers is not None and self.picture.shape[:2] == (
+            len(self.numbers),
+            len(self.numbers[0]),
+        )
 
 
 @dataclass(frozen=True)
@@ -79,7 +102,7 @@ class GridLayout:
 
 def tile_appearance(screen: Screen, box: tuple[int, int]) -> ThumbnailStyle:
     """Return how a picture is drawn for a tile, within a box."""
-    return ThumbnailStyle(box, colored=screen.protocol != GraphicsProtocol.ASCII, checker=2 * screen.cell[1])
+    return ThumbnailStyle(box, checker=2 * screen.cell[1])
 
 
 def grid_layout(screen: Screen, count: int, *, text_below: int = 1) -> GridLayout:
@@ -128,13 +151,16 @@ def _row(tiles: Sequence[Tile], grid: GridLayout, screen: Screen) -> str:
     pictures = []
     for tile in tiles:
         size = fit_size(tile.picture.shape[:2], tile.box)
-        pictures.append(resize(tile.picture, size).round().astype(np.uint8))
+        picture = resize(tile.picture, size).round().astype(np.uint8)
+        if tile.has_number_cells and screen.cell != HALF_BLOCK_CELL:
+            picture = draw_numbers(picture, tile.numbers or ())
+        pictures.append(picture)
     widths = [
-        min(grid.columns, max(-(-picture.shape[1] // width), cell_len(_label(tile, grid.columns))))
+        min(grid.columns, max(-(-picture.shape[1] // width), cell_len(tile_label(tile, grid.columns))))
         for tile, picture in zip(tiles, pictures, strict=True)
     ]
     labels = [
-        left_to_right(set_cell_size(_label(tile, columns), columns))
+        left_to_right(set_cell_size(tile_label(tile, columns), columns))
         for tile, columns in zip(tiles, widths, strict=True)
     ]
     rows = max(-(-len(picture) // height) for picture in pictures)
@@ -147,8 +173,8 @@ def _row(tiles: Sequence[Tile], grid: GridLayout, screen: Screen) -> str:
     return f"{(' ' * GAP).join(labels).rstrip()}\n{_render_canvas(canvas, screen)}"
 
 
-def _label(tile: Tile, columns: int) -> str:
-    """Return name and size if they fit, else the name, else its beginning."""
+def tile_label(tile: Tile, columns: int) -> str:
+    """Return name and size of a tile if they fit in so many columns, else the name, else its beginning."""
     name = escaped(tile.name)
     label = f"{name} {format_size(tile.size)}"
     if cell_len(label) <= columns:

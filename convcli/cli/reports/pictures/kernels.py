@@ -16,20 +16,25 @@ from convcli.pictures.text_matrices import format_matrix
 from convcli.sizes.text import format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from convcli.kernels.filter import Filter
+
 __all__ = [
+    "DRAWING_EXTENSIONS",
     "aligned_rows",
     "check_kernel_file",
     "check_volume_format",
     "coefficient_rows",
     "kernel_rows",
+    "save_drawing",
     "save_kernel",
 ]
 
 FORMATS = (".npy", ".csv", ".json")
+DRAWING_EXTENSIONS = (".png", ".svg")
 
 
 def kernel_rows(matrix: Iterable[Iterable[float]]) -> list[str]:
@@ -54,8 +59,8 @@ def coefficient_rows(matrices: Iterable[Iterable[Iterable[float]]]) -> str:
     return "\n".join(map(format_matrix, matrices))
 
 
-def check_kernel_file(target: str, inputs: FileIds, *, force: bool) -> None:
-    """Check that a kernel can be saved to a file, before any work is done.
+def check_kernel_file(target: str, inputs: FileIds, *, force: bool, drawings: Collection[str] = ()) -> None:
+    """Check that a kernel can be saved to a file, before any work is done; `drawings` are further extensions.
 
     Raises
     ------
@@ -64,7 +69,7 @@ def check_kernel_file(target: str, inputs: FileIds, *, force: bool) -> None:
     OutputError
         The file may not be written.
     """
-    check_output_file(target, FORMATS, "a kernel", inputs, force=force)
+    check_output_file(target, (*FORMATS, *drawings), "a kernel", inputs, force=force)
 
 
 def check_volume_format(target: str) -> None:
@@ -77,6 +82,30 @@ def check_volume_format(target: str) -> None:
     """
     if extension(target) == ".csv":
         raise UsageError(target, "a .csv file cannot hold a filter of several channels; use .npy or .json")
+
+
+def save_drawing(filter_: Filter, target: str, inputs: FileIds, *, force: bool) -> None:
+    """Draw the kernels of a filter into a .png or .svg file.
+
+    Raises
+    ------
+    KernelError
+        The filter has too many kernels to draw.
+    OutputError
+        The file cannot be written.
+    """
+    from convcli.drawing.svg import render_svg
+    from convcli.figures.filters.drawing import filter_drawing  # late: most filters are not drawn
+
+    check_output_file(target, DRAWING_EXTENSIONS, "a drawing", inputs, force=force)
+    drawing = filter_drawing(filter_)
+    if extension(target) == ".svg":
+        content = render_svg(drawing).encode()
+    else:
+        from convcli.drawing.raster import render_png  # late: an SVG needs no Pillow
+
+        content = render_png(drawing)
+    write_output_file(target, content, inputs, force=force)
 
 
 def save_kernel(

@@ -39,7 +39,7 @@ def report_tuning(filter_: Filter, target: str | None, inputs: FileIds, *, force
     if target is not None:
         from convcli.figures.plots import tuning_plot  # late: only a drawing needs Pillow
 
-        write_output_file(target, tuning_plot(curves), inputs, force=force)
+        write_output_file(target, tuning_plot(curves, filter_), inputs, force=force)
     if json:
         write_json({"name": filter_.name} | {str(curve.stimulus): _record(curve) for curve in curves})
     elif target is not None:
