@@ -110,6 +110,15 @@ def test_a_source_of_the_core_is_short_and_says_what_it_is(path: Path) -> None:
     assert len(lines[0].split()) >= 4
 
 
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.js")), ids=lambda path: str(path.name))
+def test_a_script_of_a_page_is_short_and_says_what_it_is(path: Path) -> None:
+    lines = path.read_text("utf-8").splitlines()
+    assert len(lines) <= MAX_LINES
+    assert max(map(len, lines)) <= 120
+    assert lines[0].startswith("// ")
+    assert len(lines[0].split()) >= 4
+
+
 @pytest.mark.parametrize("package", PACKAGES, ids=module_name)
 def test_a_package_has_few_modules(package: Path) -> None:
     assert len(list(package.glob("*.py"))) - 1 <= MAX_MODULES

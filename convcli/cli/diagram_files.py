@@ -4,7 +4,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from convcli.cli.output_files import check_output_file, check_svg_to_stdout, extension, write_output_file
+from convcli.cli.output_files import (
+    HTML_EXTENSIONS,
+    check_output_file,
+    check_svg_to_stdout,
+    extension,
+    write_output_file,
+)
 from convcli.cli.reports.summaries import CostUnits, params_summary
 from convcli.cli.reports.table_formats import TableFormat
 from convcli.cli.terminal.output import escaped, write
@@ -22,7 +28,6 @@ from convcli.networks.tables import params_table
 __all__ = ["DiagramFile", "Repeats"]
 
 MAX_TITLE = 200  # characters: a typed network may be long
-HTML_EXTENSIONS = (".html", ".htm")
 MAX_WRITTEN_OUT = 300  # layers of a network whose repeats are all drawn by default
 
 

@@ -11,12 +11,15 @@ from convcli.files.identity import FileIds
 from convcli.files.streams import STREAM, write_bytes
 
 __all__ = [
+    "HTML_EXTENSIONS",
     "check_distinct_files",
     "check_output_file",
     "check_svg_to_stdout",
     "extension",
     "write_output_file",
 ]
+
+HTML_EXTENSIONS = (".html", ".htm")
 
 
 def extension(name: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from convcli.cli.completion.completers import filters_or_files
 from convcli.cli.options import declarations as options
 from convcli.cli.options.parameters import Argument, Option
-from convcli.cli.output_files import extension
+from convcli.cli.output_files import HTML_EXTENSIONS, check_output_file, extension
 from convcli.cli.terminal.output import (
     format_name,
     is_human_readable,
@@ -45,8 +45,8 @@ def filters(
         Option(
             "-o",
             "--output",
-            help="Save the kernel as .npy, .csv or .json, or draw it as .png or .svg; with --tuning, draw "
-            "the plot as .png.",
+            help="Save the kernel as .npy, .csv or .json, draw it as .png or .svg, or write a page to play with as "
+            ".html; with --tuning, draw the plot as .png.",
             metavar="FILE",
         ),
     ] = None,
@@ -68,11 +68,15 @@ def filters(
     convcli filters sobel-x --angle 70
     convcli filters gaussian:sigma=2 -o kernel.npy
     convcli filters sobel-x --angle 45 -o sobel.svg
+    convcli filters sobel-x -o play.html
     convcli filters gabor --tuning -o tuning.png
 
     For one filter, shows its matrix, gain, what it responds to, separability and source. The gain is the
     response to a flat area of brightness 1 or, for filters whose coefficients add up to 0, the response to a
     step of height 1. When piped, prints only the coefficients, in the form that --kernel reads.
+
+    The page to play with shows the filter on a small image: point at an output value to see its window, its
+    products and their sum, and edit the coefficients, padding and stride.
     """
     options.apply_text_option(text, json=json)
     if name is None:
@@ -107,6 +111,11 @@ def filters(
         return 0
     if output is not None and extension(output) in DRAWING_EXTENSIONS:
         save_drawing(filter_, output, files_read, force=force)
+    elif output is not None and extension(output) in HTML_EXTENSIONS:
+        from convcli.cli.reports.pictures.playing import filter_playground, save_page
+
+        check_output_file(output, HTML_EXTENSIONS, "a page", files_read, force=force)
+        save_page(filter_playground(filter_), output, files_read, force=force)
     elif output is not None:
         count = len(filter_.matrices)
         if count > 1:

@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from convcli.drawing.shapes import PALETTE, Drawing, Ink, replace_unprintable
+from convcli.drawing.shapes import Drawing, Ink, replace_unprintable
 from convcli.drawing.svg import FONTS, ink_rules, svg_element
+from convcli.drawing.themes import DARK_CHOSEN, LIGHT_CHOSEN, theme_choice, theme_colors
 from convcli.networks.diagram.drawing import INPUT_NAME, box_name
 from convcli.networks.tables import Cell, Table
 
 __all__ = ["network_page"]
 
-THEMES = {"auto": "system", "light": "light", "dark": "dark"}
 STYLE = """
-:root{color-scheme:light dark}
 *{box-sizing:border-box}
 body{margin:0;height:100vh;display:flex;flex-direction:column;background:var(--paper);color:var(--text);
  font:14px/1.45 system-ui,sans-serif}
@@ -62,7 +61,7 @@ const pane = document.querySelector("section"), first = document.getElementById(
 const hidden = first.getBoundingClientRect().right - pane.getBoundingClientRect().right;
 if (hidden > 0 && !location.hash) pane.scrollLeft += hidden + pane.clientWidth / 3;
 """
-VARIABLES = ("paper", "text", "faint", "line")
+VARIABLES = (Ink.PAPER, Ink.TEXT, Ink.FAINT, Ink.LINE)
 
 
 def network_page(
@@ -103,7 +102,7 @@ def network_page(
     header = SubElement(body, "header")
     SubElement(header, "h1").text = title
     SubElement(header, "p").text = replace_unprintable(subtitle)
-    header.append(_theme_choice())
+    header.append(theme_choice())
     main = SubElement(body, "main")
     SubElement(main, "section", {"aria-label": "diagram", "tabindex": "0"}).append(svg_element(drawing))
     beside = SubElement(main, "section", {"aria-label": "table", "tabindex": "0"})
@@ -114,32 +113,13 @@ def network_page(
     return "<!DOCTYPE html>\n" + tostring(root, "unicode", method="html") + "\n"
 
 
-def _theme_choice() -> Element:
-    """Return the choice of a light or dark theme, which works by CSS alone."""
-    group = Element("fieldset")
-    SubElement(group, "legend").text = "theme"
-    for theme, text in THEMES.items():
-        label = SubElement(group, "label")
-        button = SubElement(label, "input", {"type": "radio", "name": "page", "id": theme})
-        if theme == "auto":
-            button.set("checked", "checked")
-        button.tail = f" {text}"
-    return group
-
-
 def _colors() -> str:
-    """Return the colors of light and dark pages; the default follows the system."""
-    light, dark = (
-        "".join(f"--{ink}:{pair[theme]};" for ink, pair in PALETTE.items() if ink in VARIABLES)
-        + f"--lit:{PALETTE[Ink.BLUE][theme]};--strong:{PALETTE[Ink.STRONG_BLUE][theme]};"
-        for theme in (0, 1)
+    """Return the colors of light and dark pages, and of the drawing on them."""
+    variables = {ink.value: ink for ink in VARIABLES} | {"lit": Ink.BLUE, "strong": Ink.STRONG_BLUE}
+    drawing = ink_rules(dark=False, within=f"{LIGHT_CHOSEN} ") + ink_rules(
+        dark=True, within=f"{DARK_CHOSEN} "
     )
-    chosen = [":root:has(#light:checked)", ":root:has(#dark:checked)"]
-    return (
-        f":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
-        f"{chosen[0]}{{color-scheme:light;{light}}}{chosen[1]}{{color-scheme:dark;{dark}}}"
-        f"{ink_rules(dark=False, within=chosen[0] + ' ')}{ink_rules(dark=True, within=chosen[1] + ' ')}"
-    )
+    return theme_colors(variables) + drawing
 
 
 # The table ------------------------------------------------------------------------------------------------
