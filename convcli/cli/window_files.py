@@ -1,4 +1,4 @@
-"""The drawings of ``explain``: the sliding window, as a picture or an animation."""
+"""The files that ``explain`` draws: the sliding window as a picture, an animation, or a page to play with."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convcli.cli.output_files import (
+    HTML_EXTENSIONS,
     check_distinct_files,
     check_output_file,
     check_svg_to_stdout,
@@ -52,8 +53,9 @@ class WindowFiles:
         *,
         force: bool,
         json: bool,
+        with_page: bool = False,
     ) -> "WindowFiles":
-        """Check the options.
+        """Check the options; `with_page`, there is a picture, so that a page can be written.
 
         Raises
         ------
@@ -68,8 +70,13 @@ class WindowFiles:
         elif output is not None and extension(output) == ".txt":
             formats = alternatives(DRAWING_EXTENSIONS)
             raise UsageError(output, f"a drawing must be saved as {formats}; for text use --text > {output}")
+        elif output is not None and extension(output) in HTML_EXTENSIONS and not with_page:
+            raise UsageError(
+                output, "a page to play with needs IMAGE; or try convcli filters sobel-x -o play.html"
+            )
         elif output is not None:
-            check_output_file(output, DRAWING_EXTENSIONS, "a drawing", files_read, force=force)
+            allowed = (*DRAWING_EXTENSIONS, *HTML_EXTENSIONS) if with_page else DRAWING_EXTENSIONS
+            check_output_file(output, allowed, "a drawing", files_read, force=force)
         if animation is not None:
             check_output_file(animation, ANIMATION_EXTENSIONS, "an animation", files_read, force=force)
         check_distinct_files(output, "--animate", animation)
@@ -86,6 +93,11 @@ class WindowFiles:
         """The names of the files, as typed."""
         return [name for name in (self.output, self.animation) if name is not None]
 
+    @property
+    def has_page(self) -> bool:
+        """Whether the output is a page to play with."""
+        return self.output is not None and extension(self.output) in HTML_EXTENSIONS
+
     def check_channels(self, image: str, count: int) -> None:
         """Check that what is drawn is a single result; `count` is the number of channels that are not summed.
 
@@ -94,8 +106,9 @@ class WindowFiles:
         UsageError
             There are several.
         """
-        if self.names and count > 1:
-            option = "-o" if self.output is not None else "--animate"
+        drawings = [self.animation] if self.has_page else self.names  # a page shows one after the other
+        if any(drawings) and count > 1:
+            option = "-o" if self.output in drawings and self.output is not None else "--animate"
             choices = "r, g, b, gray or sum" if count == 3 else "sum"
             raise UsageError(
                 option, f"draws one channel, and {image} has {count}; choose one: --channels {choices}"
@@ -118,8 +131,9 @@ class WindowFiles:
         explained: "Explained | None" = None,
         *,
         pooling: str = "",
+        page: "Callable[[], str] | None" = None,
     ) -> None:
-        """Draw the window into the files; `pooling` is ``max`` or ``avg`` if it pools.
+        """Draw the window into the files; `pooling` is ``max`` or ``avg`` if it pools, `page` makes a page.
 
         Raises
         ------
@@ -135,6 +149,7 @@ class WindowFiles:
         self._write(
             lambda: window_drawing(rows, columns, position, explained, pooling=pooling),
             lambda: window_animation(rows, columns, explained, pooling=pooling, seconds=self.seconds),
+            page,
         )
 
     def draw_reads(self, counts: "ReadCounts") -> None:
@@ -153,10 +168,17 @@ class WindowFiles:
 
         self._write(lambda: reads_drawing(counts))
 
-    def _write(self, draw: "Callable[[], Drawing]", animate: "Callable[[], Animation] | None" = None) -> None:
+    def _write(
+        self,
+        draw: "Callable[[], Drawing]",
+        animate: "Callable[[], Animation] | None" = None,
+        page: "Callable[[], str] | None" = None,
+    ) -> None:
         contents = []
         with interruptible():
-            if self.output is not None:
+            if self.has_page and self.output is not None and page is not None:
+                contents.append((self.output, page().encode()))
+            elif self.output is not None:
                 contents.append((self.output, _encode(self.output, draw())))
             if self.animation is not None and animate is not None:
                 contents.append((self.animation, _encode(self.animation, animate())))

@@ -314,7 +314,11 @@ def test_wrong_filter(filters: Runner, in_folder: Path, arguments: tuple[str, ..
 @pytest.mark.parametrize("name", ["kernel.txt", "kernel.pdf", "kernel"])
 def test_unknown_extension(filters: Runner, in_folder: Path, name: str) -> None:
     ran = filters("sobel-x", "-o", name)
-    assert ran.all == (2, "", f"convcli: {name}: a kernel must be saved as .npy, .csv, .json, .png or .svg\n")
+    assert ran.all == (
+        2,
+        "",
+        f"convcli: {name}: a kernel must be saved as .npy, .csv, .json, .png, .svg, .html or .htm\n",
+    )
     assert not list(in_folder.iterdir())
 
 

@@ -130,7 +130,10 @@ def explain(
     output: Annotated[
         str | None,
         Option(
-            "-o", "--output", help="Draw the window as .svg or .png; - is standard output.", metavar="FILE"
+            "-o",
+            "--output",
+            help="Draw the window as .svg or .png, or as a page to play with, .html; - is standard output.",
+            metavar="FILE",
         ),
     ] = None,
     animate: Annotated[
@@ -166,6 +169,7 @@ def explain(
     convcli explain photo.png --kernel @volume.json --bias 5 --relu
     convcli explain six.csv --filter vertical --padding valid --at 1,1
     convcli explain photo.png --filter sobel-x --channels gray -o window.svg
+    convcli explain photo.png --filter sobel-x -o play.html
     convcli explain photo.png --pool max --f 2 --at 3,1
     convcli explain photo.png --filter sobel-x --s 2 --shift 1..4
     convcli explain --n 6 --f 3 --p 1 --s 2 --animate window.gif
@@ -177,6 +181,10 @@ def explain(
 
     A filter as deep as the picture, and --channels sum, show each channel with its slice of the filter and
     its part of the sum; a drawing shows all of them.
+
+    The page to play with is a single file for any browser: point at an output value to see its window, its
+    products and their sum; edit the coefficients, padding, stride, dilation and border; step and play. A
+    picture of more than 512 pixels a side is shrunk for it.
 
     With --pool, shows the window, and which value is the largest or how the mean is computed. With --shift,
     prints the largest and the mean difference, where no padding is read; --pool then pools the result of the

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from convcli.cli.completion.completers import filters_or_files
 from convcli.cli.options import declarations as options
 from convcli.cli.options.parameters import Argument, Option
-from convcli.cli.output_files import HTML_EXTENSIONS, check_output_file, extension
+from convcli.cli.output_files import HTML_EXTENSIONS, check_output_file, extension, write_output_file
 from convcli.cli.terminal.output import (
     format_name,
     is_human_readable,
@@ -85,13 +85,7 @@ def filters(
         _print_catalog(json=json)
         return 0
     from convcli.cli.options.filters import kernel_files, read_filters
-    from convcli.cli.reports.pictures.kernels import (
-        DRAWING_EXTENSIONS,
-        check_kernel_file,
-        coefficient_rows,
-        save_drawing,
-        save_kernel,
-    )
+    from convcli.cli.reports.pictures.kernels import coefficient_rows
     from convcli.kernels.filter import Filter
 
     names, files = ([], [name]) if name.startswith("@") else ([name], [])
@@ -109,24 +103,8 @@ def filters(
 
         report_tuning(filter_, output, files_read, force=force, json=json)
         return 0
-    if output is not None and extension(output) in DRAWING_EXTENSIONS:
-        save_drawing(filter_, output, files_read, force=force)
-    elif output is not None and extension(output) in HTML_EXTENSIONS:
-        from convcli.cli.reports.pictures.playing import filter_playground, save_page
-
-        check_output_file(output, HTML_EXTENSIONS, "a page", files_read, force=force)
-        save_page(filter_playground(filter_), output, files_read, force=force)
-    elif output is not None:
-        count = len(filter_.matrices)
-        if count > 1:
-            raise FilterError(
-                filter_.name,
-                f"combines {count} kernels; a file holds one: choose a filter such as sobel-x, or draw all "
-                "of them as .png or .svg",
-            )
-        metadata = {"name": filter_.name, "gain": filter_.gain, "source": filter_.source}
-        check_kernel_file(output, files_read, force=force, drawings=DRAWING_EXTENSIONS)
-        save_kernel(output, filter_.kernels[0], metadata, files_read, force=force)
+    if output is not None:
+        _save(filter_, output, files_read, force=force)
     previewer = None if preview_request is None else preview_request.start(json=json, output=None)
     if json:
         write_json(_filter_record(filter_))
@@ -140,6 +118,39 @@ def filters(
     else:
         write(coefficient_rows(filter_.matrices))
     return 0
+
+
+def _save(filter_: "Filter", output: str, files_read: FileIds, *, force: bool) -> None:
+    """Save a filter as the extension says: as a drawing, a page to play with, or a kernel."""
+    from convcli.cli.reports.pictures.kernels import (
+        DRAWING_EXTENSIONS,
+        check_kernel_file,
+        save_drawing,
+        save_kernel,
+    )
+
+    if extension(output) in DRAWING_EXTENSIONS:
+        save_drawing(filter_, output, files_read, force=force)
+        return
+    if extension(output) in HTML_EXTENSIONS:
+        from convcli.cli.reports.pictures.playing import filter_playground
+        from convcli.figures.page.page import playground_page
+
+        check_output_file(output, HTML_EXTENSIONS, "a page", files_read, force=force)
+        page = playground_page(filter_playground(filter_))
+        write_output_file(output, page.encode(), files_read, force=force)
+        return
+    count = len(filter_.matrices)
+    if count > 1:
+        raise FilterError(
+            filter_.name,
+            f"combines {count} kernels; a file holds one: choose a filter such as sobel-x, or draw all "
+            "of them as .png or .svg",
+        )
+    metadata = {"name": filter_.name, "gain": filter_.gain, "source": filter_.source}
+    drawings = (*DRAWING_EXTENSIONS, *HTML_EXTENSIONS)
+    check_kernel_file(output, files_read, force=force, drawings=drawings)
+    save_kernel(output, filter_.kernels[0], metadata, files_read, force=force)
 
 
 def _filter_record(filter_: "Filter") -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from convcli.cli.terminal.output import message
 from convcli.cli.window_files import WindowFiles
 from convcli.errors import UsageError, parse_choice
+from convcli.files.streams import STREAM
 from convcli.sizes.text import parse_padding, parse_pair
 
 if TYPE_CHECKING:
@@ -85,10 +86,29 @@ class ExplainRequest:
         return parse_choice(self.pool, PoolMode, "--pool")
 
     def files(self, inputs: list[str]) -> WindowFiles:
-        """Check the files to draw into."""
+        """Check the files to draw into; with a picture, one may be a page to play with."""
         return WindowFiles.read(
-            self.output, self.animate, self.seconds, inputs, force=self.force, json=self.json
-        )
+            self.output, self.animate, self.seconds, inputs, force=self.force, json=self.json,
+            with_page=self.image is not None,
+        )  # fmt: skip
+
+    @property
+    def kernel_words(self) -> tuple[str, ...]:
+        """The words of a command line that choose the kernel; none for a named filter."""
+        if self.kernel is None:
+            return ()
+        order = () if self.order is None else ("--order", self.order)
+        number = () if self.map is None else ("--map", f"{self.map}")
+        return ("--kernel", self.kernel, *order, *number)
+
+    @property
+    def command_words(self) -> tuple[str, ...]:
+        """The words of a command line that choose the picture; none if it is standard input."""
+        if self.image is None or self.image == STREAM:
+            return ()
+        frame = () if self.frame is None else ("--frame", f"{self.frame}")
+        channels = () if self.channels in (None, "each") else ("--channels", f"{self.channels}")
+        return ("convcli", "explain", self.image, *frame, *channels)
 
     def load(self, image: str, recipe: "Recipe") -> "Picture":
         """Read the picture, if it and its result fit into memory."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 import convcli
 from convcli.convolution.borders import BorderKind, parse_border
 from convcli.convolution.engine import apply_filter
-from convcli.convolution.explaining import explain_value
+from convcli.convolution.explaining.values import explain_value
 from convcli.convolution.planning import ConvolutionSettings
 from convcli.convolution.pooling import PoolMode
 from convcli.errors import SizeError

@@ -20,6 +20,8 @@ from convcli.sizes.axes import check_position
 from convcli.sizes.text import format_size
 
 if TYPE_CHECKING:
+    from convcli.kernels.banks import Bank
+    from convcli.kernels.filter import Filter
     from convcli.pipeline.explaining import ExplainedPicture
 
 __all__ = ["report_explanation"]
@@ -111,7 +113,7 @@ def _explain_filter(request: ExplainRequest, image: str) -> None:
             f"{input_name(image)}: the window has transparent pixels, so apply weights colors by alpha: "
             "the value is not the sum of the products, which apply --alpha straight gives",
         )
-    _draw(files, image, position, explained)
+    _draw(files, request, image, explained, explainer.filter)
     if request.json:
         write_json(report.record() | window.record() | files.record())
     elif is_human_readable():
@@ -122,14 +124,23 @@ def _explain_filter(request: ExplainRequest, image: str) -> None:
 
 def _draw(
     files: WindowFiles,
+    request: ExplainRequest,
     image: str,
-    position: tuple[int, int],
     explained: "ExplainedPicture",
-    pooling: str = "",
+    filter_: "Filter | Bank | None" = None,
 ) -> None:
+    """Draw what is explained; pooling has no filter."""
     files.check_channels(input_name(image), len(explained.channels))
     first = explained.channels[0]
-    files.draw(*first.axes, position, first, pooling=pooling)
+
+    def page() -> str:
+        from convcli.cli.reports.pictures.playing import explained_playground
+        from convcli.figures.page.page import playground_page
+
+        with _named_errors(image):
+            return playground_page(explained_playground(explained, request, image, filter_))
+
+    files.draw(*first.axes, request.position, first, pooling=request.pooling, page=page)
 
 
 @contextmanager
@@ -173,7 +184,7 @@ def _explain_pooling(request: ExplainRequest, image: str) -> None:
             f"{input_name(image)}: the window has transparent pixels, which pool weights by alpha: it writes "
             "another pixel than these numbers give, and the same only with pool --alpha straight",
         )
-    _draw(files, image, position, explained, mode)
+    _draw(files, request, image, explained)
     if request.json:
         write_json(report.record() | files.record())
     elif is_human_readable():

@@ -1,30 +1,48 @@
-"""Pages to play with: what ``explain`` and ``filters`` write into ``-o play.html``."""
+"""Pages to play with: what ``explain`` and ``filters`` show in ``-o play.html``."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convcli.cli.output_files import write_output_file
+from convcli.cli.terminal.output import message
+from convcli.convolution.explaining.pooled import ExplainedPooling
+from convcli.convolution.explaining.values import ExplainedResult
 from convcli.convolution.planning import ConvolutionSettings
-from convcli.figures.page.page import playground_page
-from convcli.figures.page.playground import Playground, as_kernel_choice
-from convcli.files.identity import FileIds
+from convcli.convolution.rendering import SignedMapping
+from convcli.figures.page.playground import (
+    KernelChoice,
+    Playground,
+    PoolingWindow,
+    as_kernel_choice,
+    fit_image,
+)
+from convcli.files.streams import STREAM, input_name
+from convcli.kernels.filter import Combination, Filter
+from convcli.kernels.lookup import get_filter
+from convcli.pictures.picture import Picture, PictureKind
+from convcli.sizes.text import format_size
 
 if TYPE_CHECKING:
-    from convcli.kernels.filter import Filter
+    from numpy.typing import NDArray
 
-__all__ = ["filter_playground", "save_page"]
+    from convcli.cli.options.explaining import ExplainRequest
+    from convcli.kernels.banks import Bank
+    from convcli.pipeline.explaining import ExplainedPicture
+
+__all__ = ["explained_playground", "filter_playground"]
 
 SAMPLE = [[10, 10, 10, 0, 0, 0]] * 6  # the textbook's vertical edge
-MAX_VALID = 4  # coefficients a side: the results of larger kernels on the sample would be very small
+MAX_VALID = 4  # coefficients a side: without padding, larger kernels leave little of the sample
+COLORS = {SignedMapping.ABS: "abs", SignedMapping.CLIP: "clip"}
 
 
-def filter_playground(filter_: "Filter") -> Playground:
+def filter_playground(filter_: Filter) -> Playground:
     """Return what a page shows of a filter: its kernels on a small image, half bright and half dark.
 
     Examples
     --------
-    >>> from convcli.kernels.lookup import get_filter
     >>> filter_playground(get_filter("sobel")).title
     'sobel'
     """
@@ -36,16 +54,96 @@ def filter_playground(filter_: "Filter") -> Playground:
         choice=as_kernel_choice(filter_),
         settings=ConvolutionSettings(padding=padding),
         at=(1, 1),
-        notes=(f"Source: {filter_.source}.",) if filter_.source != "typed" else (),
+        notes=(f"Source: {filter_.source}.",),
     )
 
 
-def save_page(playground: Playground, target: str, inputs: FileIds, *, force: bool) -> None:
-    """Write a page into a file that has been checked.
+def explained_playground(
+    explained: "ExplainedPicture", request: "ExplainRequest", image: str, filter_: "Filter | Bank | None"
+) -> Playground:
+    """Return what a page shows of an explained picture; without a filter, it is pooled.
+
+    A picture of more than 512 pixels a side is shrunk, and a note says so.
 
     Raises
     ------
-    OutputError
-        The file cannot be written.
+    SizeError
+        The picture has too many channels, or the kernel or the padding is too large for a page.
     """
-    write_output_file(target, playground_page(playground).encode(), inputs, force=force)
+    whole = _pixels(explained)
+    shown = fit_image(whole)
+    if shown is not whole:
+        sizes = [format_size(array.shape[:2]) for array in (whole, shown)]
+        message("note", f"{input_name(image)}: shrunk from {sizes[0]} to {sizes[1]} pixels for the page")
+    row, column = request.position
+    first = explained.channels[0]
+    source = Path(image).name if image != STREAM else input_name(image)
+    common: dict[str, Any] = {
+        "title": f"{first.name} on {source}",
+        "image": shown,
+        "at": (row * shown.shape[0] // whole.shape[0], column * shown.shape[1] // whole.shape[1]),
+        "white": _white(explained.picture, whole),
+        "command": request.command_words if shown is whole else (),
+        "notes": tuple(_notes(explained, is_shrunk=shown is not whole)),
+    }
+    if isinstance(first, ExplainedPooling):
+        return Playground(
+            choice=as_kernel_choice(get_filter("vertical"), ("--filter", "vertical")),
+            pooling=_pooling_window(first),
+            **common,
+        )
+    colors = COLORS.get(explained.signed, "gray") if explained.signed is not None else "gray"
+    return Playground(
+        subtitle=filter_.summary if isinstance(filter_, Filter) else "",
+        choice=_kernel_choice(first, filter_, request.kernel_words or ("--filter", first.name)),
+        settings=first.settings,
+        bias=first.bias,
+        relu=first.relu,
+        colors=colors,
+        **common,
+    )
+
+
+def _pixels(explained: "ExplainedPicture") -> "NDArray[Any]":
+    """Return what is read of the picture: (H, W), or (H, W, C) of a volume or of several channels."""
+    planes = [
+        plane
+        for channel in explained.channels
+        for plane in (channel.planes if isinstance(channel, ExplainedResult) else (channel.plane,))
+    ]
+    return planes[0] if len(planes) == 1 else np.stack(planes, axis=2)
+
+
+def _white(picture: Picture, pixels: "NDArray[Any]") -> float | None:
+    """Return the value of white in a picture; None for numbers, and for sums of channels."""
+    if picture.kind != PictureKind.PIXELS or pixels.dtype.name != picture.pixel_format:
+        return None
+    return float((1 << picture.depth) - 1)
+
+
+def _kernel_choice(
+    explained: ExplainedResult, filter_: "Filter | Bank | None", command: tuple[str, ...]
+) -> KernelChoice:
+    """Return the kernels of what is explained; the slices of a volume are one kernel."""
+    divisor = filter_.divisor if isinstance(filter_, Filter) else 1
+    kernels = (np.stack(explained.kernels, axis=2),) if explained.is_volume else explained.kernels
+    combination = Combination.SINGLE if explained.is_volume else explained.combination
+    return KernelChoice(explained.name, kernels, combination, divisor, command)
+
+
+def _pooling_window(explained: ExplainedPooling) -> PoolingWindow:
+    rows, columns = explained.axes
+    return PoolingWindow(
+        mode=explained.mode,
+        size=(rows.window, columns.window),
+        stride=(rows.stride, columns.stride),
+        padding=((rows.before, rows.after), (columns.before, columns.after)),
+    )
+
+
+def _notes(explained: "ExplainedPicture", *, is_shrunk: bool) -> Iterator[str]:
+    if is_shrunk:
+        yield "The picture is shrunk."
+    straight = explained.straight
+    if straight is not None and not np.array_equal(straight, explained.written, equal_nan=True):
+        yield "Transparent pixels count in full here; apply and pool weight them by alpha."
