@@ -4,8 +4,11 @@ const MAX_CELLS = 48; // a plane with a longer side is a picture, not a table
 
 /** A number with at most so many significant digits, and a true minus. */
 function format(value, digits = 6) {
-  const text = Number.isInteger(value) && Math.abs(value) < 1e9 ? `${value}` : `${Number(value.toPrecision(digits))}`;
-  return text.replace("NaN", "nan").replace("Infinity", "inf").replaceAll("-", "−");
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "−inf";
+  const isShort = Number.isInteger(value) && Math.abs(value) < 1e9;
+  const rounded = isShort ? value : Number(value.toPrecision(digits));
+  const text = Math.abs(rounded) < 1e9 ? `${rounded}` : rounded.toExponential().replace("+", "");
+  return text.replaceAll("-", "−");
 }
 
 /** A coefficient: a fraction where the kernel is a multiple of 1/divisor. */
@@ -116,7 +119,7 @@ class PlaneView {
     this.heading.textContent = title;
     this.heading.hidden = !title;
     this.isTable = Math.max(rows, columns) <= MAX_CELLS;
-    this.surface = this.isTable ? this.drawTable(scale, unread) : this.drawPicture(scale, isPooling);
+    this.surface = this.isTable ? this.drawTable(scale, isPooling, unread) : this.drawPicture(scale, isPooling);
     this.surface.tabIndex = 0;
     const name = title ? `${this.name}, ${title}` : this.name;
     this.surface.setAttribute("aria-label", `${name}, ${rows} rows, ${columns} columns`);
@@ -136,7 +139,7 @@ class PlaneView {
     return row < top || row >= top + height || column < left || column >= left + width;
   }
 
-  drawTable(scale, unread) {
+  drawTable(scale, isPooling, unread) {
     const [top, left] = this.padding ?? [0, 0];
     const head = make("tr", {}, make("th"));
     for (let column = 0; column < this.columns; column++) {
@@ -149,8 +152,8 @@ class PlaneView {
       for (let column = 0; column < this.columns; column++) {
         const value = this.planes[0][row * this.columns + column];
         const padding = this.isPadding(row, column);
-        const cell = valueCell(value, scale.color(value), padding ? "padding" : "", this.columns > 12 ? 3 : 4);
-        if (padding && Number.isNaN(value)) cell.textContent = "";
+        const cell = valueCell(value, scale.color(value), padding ? "padding" : "", this.columns > 6 ? 3 : 4);
+        if (padding && isPooling) cell.textContent = "";
         if (padding) cell.style.cssText = "";
         if (!padding && unread && (unread[0].has(row - top) || unread[1].has(column - left))) {
           cell.classList.add("unread");
@@ -186,8 +189,8 @@ class PlaneView {
 
   fitPicture(width, height) {
     const factor = Math.min(width / this.columns, height / this.rows);
-    this.surface.style.width = `${Math.max(Math.floor(this.columns * factor), 1)}px`;
-    this.surface.style.height = `${Math.max(Math.floor(this.rows * factor), 1)}px`;
+    this.surface.style.width = `${Math.max(Math.floor(this.columns * factor), 16)}px`;
+    this.surface.style.height = `${Math.max(Math.floor(this.rows * factor), 16)}px`;
   }
 
   /** The rectangle of cells on the page: left, top, width, height. */

@@ -125,6 +125,23 @@ def test_named_filters(show: Show) -> None:
             assert page.get_by_label("kernel row 0, column 0").input_value() == "1/9"
 
 
+def test_numbers_are_written_as_in_the_terminal(show: Show) -> None:
+    page = show(edge())
+    for value, text in (
+        ("0.1 + 0.2", "0.3"), ("-30", "-30"), ("123456789", "123456789"), ("1 / 3", "0.333333"), ("-1e12", "-1e12"),
+        ("0 / 0", "nan"), ("-1 / 0", "-inf"), ("2e-7", "2e-7"), ("1234567.8", "1234570"),
+    ):  # fmt: skip
+        assert page.evaluate(f"format({value})").replace("−", "-") == text
+    for text, value in (
+        ("−1.5", "-1.5"),
+        (" 1 / 16 ", "0.0625"),
+        (".5", "0.5"),
+        ("+2E3", "2000"),
+        ("0x10", "NaN"),
+    ):
+        assert page.evaluate(f"`${{parse({text!r})}}`") == value
+
+
 # Settings -----------------------------------------------------------------------------------------------
 
 
