@@ -45,8 +45,8 @@ def filters(
         Option(
             "-o",
             "--output",
-            help="Save the kernel as .npy, .csv or .json, draw it as .png or .svg, or write a page to play with "
-            "as .html; with --tuning, draw the plot as .png.",
+            help="Save the kernel as .npy, .csv or .json, draw it as .png or .svg, or write a page to play "
+            "with as .html; with --tuning, draw the plot as .png.",
             metavar="FILE",
         ),
     ] = None,
