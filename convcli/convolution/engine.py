@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from convcli.convolution.planning import ConvolutionSettings, Image, Plan, plan_convolution
 from convcli.convolution.strips import run_convolution
-from convcli.kernels.filter import Combination, Filter
+from convcli.kernels.filter import Filter
 from convcli.kernels.lookup import get_filter
 from convcli.late_numpy import np
 from convcli.pictures.arrays import image_array
@@ -79,7 +79,7 @@ def convolve(
     array([ 0, 30, 30,  0], dtype=int16)
     """
     settings = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
-    return run_convolution(plan_convolution(image, [kernel], Combination.SINGLE, settings), out)
+    return run_convolution(plan_convolution(image, kernel, settings), out)
 
 
 def plan(
@@ -122,9 +122,7 @@ def plan(
     ``print(plan)`` shows how: ``compiled separable in int16, strips of 375 rows, 2 threads``.
     """
     settings = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
-    if isinstance(kernel, Filter):
-        return plan_convolution(image, kernel.kernels, kernel.combination, settings).plan
-    return plan_convolution(image, [kernel], Combination.SINGLE, settings).plan
+    return plan_convolution(image, kernel, settings).plan
 
 
 def apply_filter(
@@ -172,7 +170,7 @@ def apply_filter(
     if isinstance(filter, str):
         filter = get_filter(filter)
     settings = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
-    return run_convolution(plan_convolution(image, filter.kernels, filter.combination, settings), out)
+    return run_convolution(plan_convolution(image, filter, settings), out)
 
 
 def center_pixels(

@@ -3,45 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
 
 from convcli.convolution.buffers import BufferPool
-from convcli.convolution.compiled.fused import can_render, render_strips
+from convcli.convolution.compiled import can_render, render_strips
 from convcli.convolution.planning import (
     ConvolutionSettings,
+    Plan,
     PlannedConvolution,
     WindowKeywords,
     plan_convolution,
 )
-from convcli.convolution.raster_filtering import Filtered
 from convcli.convolution.rendering import (
     NEEDS_RANGE,
     Adjustment,
     Losses,
     Renderer,
     SignedMapping,
-    ValueRange,
-    pixel_dtype,
+    pixel_type,
 )
-from convcli.convolution.statistics import RunningStatistics, measure
+from convcli.convolution.statistics import RunningStatistics, Statistics, measure
 from convcli.convolution.strips import for_each_strip, run_convolution
 from convcli.convolution.weighted import SampleWeights, WeightedStrips
 from convcli.errors import parse_choice
 from convcli.kernels.filter import Filter
 from convcli.kernels.lookup import get_filter
 from convcli.late_numpy import np
+from convcli.pictures.raster import Raster
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["filter_pixels"]
+__all__ = ["Filtered", "filter_pixels"]
 
 # Called with rows, their values, and buffers.
 StripCallback: TypeAlias = "Callable[[slice, NDArray[Any], BufferPool], None]"
 
 
+class Filtered(NamedTuple):
+    """Pixels of a filtered image, and statistics of the values that they were rendered from.
+
+    Attributes
+    ----------
+    pixels : array or Raster
+        Of 8 or 16 bits; for ``raw`` an array of the values themselves, in `dtype`.
+    losses : Losses
+        How many pixels do not show their value; none for ``raw``.
+    statistics : Statistics or None
+        Smallest, largest and mean value; None if not measured.
+    dtype : str
+        Dtype of the values before rendering, such as ``"int16"``.
+    plan : Plan
+    """
+
+    pixels: Any
+    losses: Losses
+    statistics: Statistics | None
+    dtype: str
+    plan: Plan
+
+
 def filter_pixels(
-    image: ArrayLike,
+    image: ArrayLike | Raster,
     filter: Filter | str,
     signed: str = "abs",
     *,
@@ -52,12 +76,14 @@ def filter_pixels(
     with_statistics: bool = False,
     weights: SampleWeights | None = None,
     **window: Unpack[WindowKeywords],
-) -> Filtered[NDArray[Any]]:
+) -> Filtered:
     """Filter an image and render the result as pixels: `apply_filter`, `adjust` and `render` in one pass.
 
     Parameters
     ----------
-    image, filter
+    image : array or Raster
+        The core reads and writes a raster where its pixels lie, without numpy.
+    filter
         As for `apply_filter`, as the remaining keywords are.
     signed, depth
         As for `render`. For ``raw`` the values are returned unrendered, so they are held in full.
@@ -73,6 +99,7 @@ def filter_pixels(
     Returns
     -------
     Filtered
+        With a raster for a raster if the core computes it, otherwise with an array.
 
     Raises
     ------
@@ -86,28 +113,46 @@ def filter_pixels(
     Statistics(lowest=100.0, highest=100.0, mean=100.0)
     """
     mapping = parse_choice(signed, SignedMapping, "signed")
-    pixel_dtype(depth)  # raises if there is none
+    pixel_type(depth)  # raises if there is none
     if isinstance(filter, str):
         filter = get_filter(filter)
     mapping = mapping.without_signs(filter.combination, scale, bias)
-    planned = plan_convolution(image, filter.kernels, filter.combination, ConvolutionSettings(**window))
-    weighted = None if weights is None else WeightedStrips(planned, weights)
-    dtype = planned.plan.dtype if weighted is None else weighted.dtype
-    adjustment = Adjustment(scale, bias, planned.bound if dtype.kind == "i" else None, relu)
-    strips = _AdjustedStrips(planned, weighted, adjustment, np.dtype(adjustment.result_type(dtype.name)))
-    if mapping == SignedMapping.RAW:
-        values = strips.values()
-        statistics = measure(values) if with_statistics else None
-        return Filtered(values, Losses(), statistics, values.dtype.name, planned.plan)
-    if weighted is None and can_render(planned, mapping, adjustment):
-        pixels = np.empty(planned.plan.shape, pixel_dtype(depth))
-        counted = render_strips(planned, pixels, mapping, adjustment, with_statistics=with_statistics)
+    planned = plan_convolution(image, filter, ConvolutionSettings(**window))
+    is_integer = weights is None and planned.plan.result_type.startswith("int")
+    adjustment = Adjustment(scale, bias, planned.bound if is_integer else None, relu)
+    if weights is None and can_render(planned, mapping, adjustment):
+        pixels, out = _allocate(image, planned.plan, depth)
+        counted = render_strips(planned, out, mapping, adjustment, with_statistics=with_statistics)
         if counted is not None:
-            return Filtered(pixels, *counted, strips.dtype.name, planned.plan)
-    value_range = ValueRange()
-    if mapping in NEEDS_RANGE:  # computed twice, with at most half the memory
-        strips.for_each(lambda _, values, __: value_range.add(values))
-    return _render_strips(strips, Renderer(mapping, depth, value_range), with_statistics=with_statistics)
+            dtype = adjustment.result_type(planned.plan.result_type)
+            return Filtered(pixels, *counted, dtype, planned.plan)
+    if isinstance(image, Raster):
+        planned = replace(planned, pixels=image.array())
+    weighted = None if weights is None else WeightedStrips(planned, weights)
+    strips = _AdjustedStrips(planned, weighted, adjustment)
+    if mapping != SignedMapping.RAW:
+        return _render_strips(strips, mapping, depth, with_statistics=with_statistics)
+    values = strips.values()
+    statistics = measure(values) if with_statistics else None
+    return Filtered(values, Losses(), statistics, values.dtype.name, planned.plan)
+
+
+def _allocate(image: ArrayLike | Raster, plan: Plan, depth: int) -> tuple[Any, Any]:
+    """Return memory for the pixels of an image, and where the core writes to.
+
+    A fourth sample beside three channels stays, and is opaque.
+    """
+    if not isinstance(image, Raster):
+        array = np.empty(plan.shape, pixel_type(depth))
+        return array, array
+    height, width = plan.shape[:2]
+    if image.channels is None:
+        raster = Raster.empty(height, width, depth=depth)
+    else:
+        has_fourth = image.channels == 3 and (image.samples.shape or ())[2:] == (4,)
+        samples = 4 if has_fourth else image.channels
+        raster = Raster.empty(height, width, samples, depth=depth).with_channels(image.channels)
+    return raster, raster.samples
 
 
 class _AdjustedStrips(NamedTuple):
@@ -116,7 +161,12 @@ class _AdjustedStrips(NamedTuple):
     planned: PlannedConvolution
     weighted: WeightedStrips | None
     adjustment: Adjustment
-    dtype: np.dtype[Any]
+
+    @property
+    def dtype(self) -> str:
+        """Name of the dtype of the values."""
+        dtype = self.planned.plan.dtype if self.weighted is None else self.weighted.dtype
+        return self.adjustment.result_type(dtype.name)
 
     def for_each(self, process: StripCallback) -> None:
         """Compute the values of each strip, on threads."""
@@ -145,18 +195,25 @@ class _AdjustedStrips(NamedTuple):
 
 
 def _render_strips(
-    strips: _AdjustedStrips, renderer: Renderer, *, with_statistics: bool
-) -> Filtered[NDArray[Any]]:
+    strips: _AdjustedStrips, mapping: SignedMapping, depth: int, *, with_statistics: bool
+) -> Filtered:
     """Render each strip."""
-    pixels = np.empty(strips.planned.plan.shape, pixel_dtype(renderer.depth))
-    running = RunningStatistics() if with_statistics else None
-    losses: list[Losses] = []
+    plan = strips.planned.plan
+    pixels = np.empty(plan.shape, pixel_type(depth))
+    running, losses = RunningStatistics(), list[Losses]()
+
+    def measure_strip(rows: slice, values: NDArray[Any], _: BufferPool) -> None:
+        running.add(rows.start, values)
+
+    if mapping in NEEDS_RANGE:  # computed twice, with at most half the memory
+        strips.for_each(measure_strip)
+    renderer = Renderer(mapping, depth, running.result())
 
     def render_strip(rows: slice, values: NDArray[Any], buffers: BufferPool) -> None:
-        if running is not None:
+        if with_statistics:
             running.add(rows.start, values)
         losses.append(renderer.render(values, pixels[rows], buffers))
 
     strips.for_each(render_strip)
-    statistics = None if running is None else running.result()
-    return Filtered(pixels, Losses.sum(losses), statistics, strips.dtype.name, strips.planned.plan)
+    statistics = running.result() if with_statistics else None
+    return Filtered(pixels, Losses.sum(losses), statistics, strips.dtype, plan)

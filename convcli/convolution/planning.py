@@ -18,10 +18,11 @@ from convcli.convolution.algorithms.strategy import (
 )
 from convcli.convolution.borders import Border, parse_border
 from convcli.errors import KernelError, SizeError
-from convcli.kernels.filter import Combination, Matrix, kernel_array, matrix_array
+from convcli.kernels.filter import Combination, Filter, Matrix, kernel_array, matrix_array
 from convcli.late_numpy import np
 from convcli.parallel import thread_count
 from convcli.pictures.arrays import image_array
+from convcli.pictures.raster import Raster
 from convcli.sizes.axes import window_axes
 from convcli.sizes.per_axis import Padding, Pair
 from convcli.sizes.text import counted
@@ -144,8 +145,10 @@ class ImageKind(NamedTuple):
     largest: int | None
 
     @classmethod
-    def of(cls, pixels: Image) -> ImageKind:
-        """Describe an array; of 64-bit integers it looks for the largest."""
+    def of(cls, pixels: Image | Raster) -> ImageKind:
+        """Describe an array or a raster; of 64-bit integers it looks for the largest."""
+        if isinstance(pixels, Raster):
+            return cls(pixels.shape, f"uint{pixels.depth}", 2**pixels.depth - 1)
         if pixels.dtype.kind == "f":
             return cls(pixels.shape, pixels.dtype.name, None)
         if pixels.dtype.itemsize < 8:
@@ -219,12 +222,15 @@ class PlannedConvolution:
 
 
 def plan_convolution(
-    image: ArrayLike, kernels: Sequence[ArrayLike], combination: Combination, settings: ConvolutionSettings
+    image: ArrayLike | Raster, kernel: ArrayLike | Filter, settings: ConvolutionSettings
 ) -> PlannedConvolution:
     """Check all arguments and plan the convolution."""
-    pixels = image_array(image)
-    matrices = [tuple(map(tuple, kernel_array(kernel).tolist())) for kernel in kernels]
-    return plan_pixels(pixels, ImageKind.of(pixels), matrices, combination, settings)
+    source = image if isinstance(image, Raster) else image_array(image)
+    pixels, kind = source.samples if isinstance(source, Raster) else source, ImageKind.of(source)
+    if isinstance(kernel, Filter):
+        return plan_pixels(pixels, kind, kernel.matrices, kernel.combination, settings)
+    matrix = tuple(map(tuple, kernel_array(kernel).tolist()))
+    return plan_pixels(pixels, kind, [matrix], Combination.SINGLE, settings)
 
 
 def plan_pixels(

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.convolution.buffers import BufferPool
+from convcli.convolution.statistics import RunningStatistics, Statistics
 from convcli.drawing.gray_scale import GrayScale
 from convcli.errors import ImageError, UsageError, parse_choice
 from convcli.kernels.filter import Combination
@@ -24,9 +25,8 @@ __all__ = [
     "Losses",
     "Renderer",
     "SignedMapping",
-    "ValueRange",
     "adjust",
-    "pixel_dtype",
+    "pixel_type",
     "render",
     "render_counted",
 ]
@@ -256,16 +256,16 @@ def render_counted(values: ArrayLike, mapping: str = "abs", *, scale: float = 1,
     mapping = parse_choice(mapping, SignedMapping, "signed")
     numbers = _real_numbers(values)
     adjustment = Adjustment(scale, 0, _max_magnitude(numbers) if scale != 1 else None)
-    dtype = pixel_dtype(depth)
+    dtype = pixel_type(depth)
     if mapping == SignedMapping.RAW:
         return Rendered(adjustment.apply(numbers), Losses())
     flat = numbers.reshape(-1)
     strips = [slice(start, start + STRIP) for start in range(0, flat.size, STRIP)]
-    value_range = ValueRange()
+    running = RunningStatistics()
     if mapping in NEEDS_RANGE:
         for strip in strips:
-            value_range.add(adjustment.apply(flat[strip]))
-    renderer = Renderer(mapping, depth, value_range)
+            running.add(strip.start, adjustment.apply(flat[strip]))
+    renderer = Renderer(mapping, depth, running.result())
     pixels = np.empty(flat.shape, dtype)
     with BufferPool.borrow() as buffers:
         losses = Losses.sum(
@@ -274,8 +274,8 @@ def render_counted(values: ArrayLike, mapping: str = "abs", *, scale: float = 1,
     return Rendered(pixels.reshape(numbers.shape), losses)
 
 
-def pixel_dtype(depth: int) -> np.dtype[Any]:
-    """Return the dtype of pixels with `depth` bits.
+def pixel_type(depth: int) -> str:
+    """Return the name of the dtype of pixels with `depth` bits.
 
     Raises
     ------
@@ -284,28 +284,7 @@ def pixel_dtype(depth: int) -> np.dtype[Any]:
     """
     if depth not in (8, 16):
         raise UsageError(f"depth {depth}", "must be 8 or 16")
-    return np.dtype(f"u{depth // 8}")
-
-
-class ValueRange:
-    """The smallest and the largest finite value of all strips; threads may add strips in any order."""
-
-    def __init__(self) -> None:
-        self._min_max: list[tuple[Any, Any]] = []
-
-    def add(self, numbers: NDArray[Any]) -> None:
-        """Add the values of a strip."""
-        finite = numbers if numbers.dtype.kind != "f" else numbers[np.isfinite(numbers)]
-        if finite.size:
-            self._min_max.append((finite.min().item(), finite.max().item()))
-
-    @property
-    def min_max(self) -> tuple[Any, Any] | None:
-        """The smallest and the largest value; None if no finite value was added."""
-        if not self._min_max:
-            return None
-        lows, highs = zip(*self._min_max, strict=True)
-        return min(lows), max(highs)
+    return f"uint{depth}"
 
 
 class Renderer(NamedTuple):
@@ -317,13 +296,13 @@ class Renderer(NamedTuple):
         Any but raw.
     depth : 8 or 16
         Bits per pixel.
-    value_range : ValueRange
-        Range of all values, for ``stretch`` and ``gray``.
+    statistics : Statistics
+        Of all values, for ``stretch`` and ``gray``.
     """
 
     mapping: SignedMapping
     depth: int
-    value_range: ValueRange
+    statistics: Statistics
 
     def render(self, numbers: NDArray[Any], pixels: NDArray[Any], buffers: BufferPool) -> Losses:
         """Write the pixels, and return how many of them do not show their value."""
@@ -352,10 +331,10 @@ class Renderer(NamedTuple):
         if self.mapping == SignedMapping.CLIP:
             return numbers
         if self.mapping == SignedMapping.STRETCH:
-            return _stretched(numbers, white, self.value_range)
+            return _stretched(numbers, white, self.statistics)
         if self.mapping == SignedMapping.GRAY:
-            lowest, highest = self.value_range.min_max or (0, 0)
-            return GrayScale.of(lowest, highest, self.depth).map(numbers)
+            gray = GrayScale.of(self.statistics.lowest or 0, self.statistics.highest or 0, self.depth)
+            return gray.map(numbers)
         if self.mapping == SignedMapping.CENTER:
             wide = numbers.astype(np.float64) if numbers.dtype.kind == "f" else _widened(numbers)
             wide += (white + 1) // 2
@@ -375,10 +354,10 @@ def _widened(numbers: NDArray[Any]) -> NDArray[Any]:
     return clipped.astype(np.int64)
 
 
-def _stretched(numbers: NDArray[Any], white: int, value_range: ValueRange) -> NDArray[Any]:
-    if value_range.min_max is None or value_range.min_max[0] == value_range.min_max[1]:
+def _stretched(numbers: NDArray[Any], white: int, statistics: Statistics) -> NDArray[Any]:
+    lowest, highest, _ = statistics
+    if lowest is None or highest is None or lowest == highest:
         return np.where(np.isfinite(numbers), 0.0, numbers)
-    lowest, highest = value_range.min_max
     if numbers.dtype.kind in "iu":  # unsigned differences are exact
         integers = numbers.astype(np.uint64 if numbers.dtype == np.uint64 else np.int64)
         differences = (integers - lowest).view(np.uint64).astype(np.float64)

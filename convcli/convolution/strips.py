@@ -11,7 +11,7 @@ from convcli.convolution.algorithms.steps import Algorithm, Steps
 from convcli.convolution.algorithms.strategy import PER_CHANNEL, make_algorithm
 from convcli.convolution.borders import border_sources, fill_strip
 from convcli.convolution.buffers import BufferPool
-from convcli.convolution.compiled.correlation import CoreStrips
+from convcli.convolution.compiled import CoreStrips
 from convcli.convolution.planning import Image, PlannedConvolution
 from convcli.kernels.filter import Combination
 from convcli.late_numpy import np

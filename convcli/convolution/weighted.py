@@ -248,7 +248,7 @@ class WeightedStrips:
         )
         from convcli.convolution.strips import run_convolution  # late: few pictures have weights
 
-        sums = run_convolution(plan_convolution(image, [taps], Combination.SINGLE, settings))
+        sums = run_convolution(plan_convolution(image, taps, settings))
         return sums.astype(np.float64, copy=False)
 
 

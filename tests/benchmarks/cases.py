@@ -39,7 +39,8 @@ def sobel_x(pixels: Array) -> Array:
 
 def as_apply_does(pixels: Array, filter: str = "sobel", jobs: int | None = None) -> Array:
     """Make the pixels that ``apply --filter sobel`` makes, in the way that it does into a pipe."""
-    return filter_pixels(pixels, filter, jobs=jobs).pixels
+    filtered: Array = filter_pixels(pixels, filter, jobs=jobs).pixels
+    return filtered
 
 
 def dense_kernel(side: int, *, whole: bool) -> Array:

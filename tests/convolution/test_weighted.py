@@ -71,7 +71,9 @@ def reference(
 
 def weighted(image: Array, alpha: Array, kernel: Array, **options: Any) -> Array:
     weights = sample_weights(image, alpha)
-    return filter_pixels(image, custom_filter("k", kernel), "raw", weights=weights, **options).pixels
+    filtered = filter_pixels(image, custom_filter("k", kernel), "raw", weights=weights, **options)
+    values: Array = filtered.pixels
+    return values
 
 
 @pytest.mark.parametrize("name", KERNELS)

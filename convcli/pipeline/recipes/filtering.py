@@ -7,14 +7,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from convcli.convolution.compiled.fused import can_render
+from convcli.convolution.compiled import can_render
+from convcli.convolution.fused import Filtered, filter_pixels
 from convcli.convolution.planning import (
     TYPE_BYTES,
     ConvolutionSettings,
     ImageKind,
     plan_pixels,
 )
-from convcli.convolution.raster_filtering import Filtered, filter_raster
 from convcli.convolution.rendering import NEEDS_RANGE, Adjustment, SignedMapping, adjust
 from convcli.convolution.weighted import AlphaMode, weighting_bytes
 from convcli.errors import KernelError, UsageError
@@ -198,8 +198,8 @@ def _filtered(
     mapping: SignedMapping,
     measured: bool,
     picture: Picture,
-) -> Filtered[Any]:
-    """Filter a raster in the compiled core if it can, otherwise arrays."""
+) -> Filtered:
+    """Filter a raster if the picture is one and all its pixels count in full, otherwise arrays."""
     keywords: dict[str, Any] = {
         "scale": scale,
         "bias": rendering.biases[0],
@@ -214,11 +214,8 @@ def _filtered(
     }
     if mapping != SignedMapping.RAW and not _is_weighted(rendering, filter_, picture):
         raster = select_raster(picture, rendering.channels, window.jobs)
-        filtered_raster = None if raster is None else filter_raster(raster, filter_, mapping, **keywords)
-        if filtered_raster is not None:
-            return filtered_raster
-    from convcli.convolution.fused import filter_pixels  # late: most pictures are rasters
-
+        if raster is not None:
+            return filter_pixels(raster, filter_, mapping, **keywords)
     pixels = select_channels(picture.pixels, rendering.channels)
     weights = rendering.weights(pixels, picture.alpha, filter_.kernels)
     return filter_pixels(pixels, filter_, mapping, weights=weights, **keywords)
@@ -243,21 +240,17 @@ def _alpha_of_result(
         return window.sample(picture.alpha, filter_.shape)
     if raster is not None:
         keywords = window.with_constant_border(2**raster.depth - 1)._asdict()
-        filtered_raster = filter_raster(
-            raster, filter_, SignedMapping.ABS, scale=scale, depth=raster.depth, **keywords
-        )
-        if filtered_raster is not None:
-            return filtered_raster.pixels
+        pixels: NDArray[Any] | Raster = filter_pixels(
+            raster, filter_, scale=scale, depth=raster.depth, **keywords
+        ).pixels
+        return pixels
     alpha = picture.alpha
     if alpha is None:
         return None
-    from convcli.convolution.engine import apply_filter  # late, too
-    from convcli.convolution.fused import filter_pixels
+    from convcli.convolution.engine import apply_filter  # late: few pictures have numbers as alpha
 
     opaque = int(np.iinfo(alpha.dtype).max) if alpha.dtype.kind == "u" else 1
     keywords = window.with_constant_border(opaque)._asdict()
-    if opaque in (255, 65535):
-        return filter_pixels(alpha, filter_, scale=scale, depth=8 * alpha.itemsize, **keywords).pixels
     shares = np.abs(adjust(apply_filter(alpha, filter_, **keywords), scale=scale)).clip(0, opaque)
     filtered: NDArray[Any] = (shares if opaque == 1 else np.rint(shares)).astype(alpha.dtype)
     return filtered

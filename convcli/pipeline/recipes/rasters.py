@@ -7,9 +7,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from convcli.compiled.engine import is_compiled
+from convcli.convolution.fused import filter_pixels
 from convcli.convolution.planning import WindowKeywords
-from convcli.convolution.raster_filtering import filter_raster
-from convcli.convolution.rendering import SignedMapping
 from convcli.kernels.filter import Filter
 from convcli.pictures.channels import REC_601, Channels
 from convcli.pictures.picture import Picture
@@ -56,12 +55,11 @@ def select_raster(picture: Picture, channels: Channels, jobs: int | None = None)
     row = Raster.packed(raster.samples, height, width * distance, depth=raster.depth)
     window: WindowKeywords = {"stride": (1, distance), "padding": "valid", "jobs": jobs}
     if channels == Channels.SUM:
-        joined = filter_raster(row, CHANNEL_SUM, SignedMapping.CLIP, depth=16, **window)
+        joined = filter_pixels(row, CHANNEL_SUM, "clip", depth=16, **window)
     else:  # the bias rounds halves up
-        joined = filter_raster(
-            row, LUMA, SignedMapping.CLIP, scale=2**-16, bias=2**-18, depth=raster.depth, **window
-        )
-    return None if joined is None else joined.pixels
+        joined = filter_pixels(row, LUMA, "clip", scale=2**-16, bias=2**-18, depth=raster.depth, **window)
+    selected: Raster = joined.pixels
+    return selected
 
 
 def center_raster(raster: Raster, window: SlidingWindow, size: tuple[int, int]) -> Raster:
