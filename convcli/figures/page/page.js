@@ -3,7 +3,7 @@
 const byId = (id) => document.getElementById(id);
 const inPanel = (panel, name) => byId(panel).querySelector(`.${name}`);
 const data = JSON.parse(byId("data").textContent);
-const ARRAYS = { uint8: Uint8Array, uint16: Uint16Array, float64: Float64Array };
+const ARRAYS = { uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array, float64: Float64Array };
 
 /** The planes of the input, from their bytes. */
 function readPlanes() {

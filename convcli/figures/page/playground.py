@@ -197,7 +197,7 @@ class Playground:
     def record(self) -> dict[str, object]:
         """Return the data of the page, for JSON."""
         planes = np.moveaxis(np.atleast_3d(self.image), 2, 0)
-        dtype = self.image.dtype.name if self.image.dtype in PIXEL_DTYPES else "float64"
+        dtype = _page_dtype(self.image)
         pixels = planes.astype(np.dtype(dtype).newbyteorder("<"), order="C").tobytes()
         choices = [self.choice, *self._named_choices()]
         return {
@@ -261,6 +261,15 @@ def _check_limit(name: str, size: tuple[int, ...], most: int) -> None:
         raise SizeError(
             f"{name} {format_size(size)}", f"is too large for a page; it shows at most {most} a side"
         )
+
+
+def _page_dtype(image: Array) -> str:
+    """Return the shortest dtype in which the page can have the exact values, up to float64."""
+    if image.dtype in PIXEL_DTYPES:
+        return image.dtype.name
+    with np.errstate(over="ignore"):
+        short = image.astype(np.float32)
+    return "float32" if np.array_equal(short, image, equal_nan=True) else "float64"
 
 
 def _padding(padding: Padding) -> object:

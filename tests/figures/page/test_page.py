@@ -150,6 +150,23 @@ def test_larger_pictures_are_shrunk_and_small_ones_stay() -> None:
 
 
 @pytest.mark.parametrize(
+    ("dtype", "values", "page_dtype"),
+    [
+        ("uint16", [[0, 65535]], "uint16"), ("int64", [[-3, 1 << 24]], "float32"),
+        ("int64", [[0, (1 << 24) + 1]], "float64"), ("float32", [[0.1, np.nan, -np.inf]], "float32"),
+    ],
+)  # fmt: skip
+def test_the_page_has_the_exact_values(
+    show: Show, dtype: str, values: list[list[float]], page_dtype: str
+) -> None:
+    image = np.array(values, dtype)
+    shown = edge(image=image, choice=KernelChoice("", (np.ones((1, 1), int),)))
+    assert shown.record()["dtype"] == page_dtype
+    found = show(shown).evaluate("Array.from(input.planes[0])")
+    assert np.array_equal(found, image[0].astype(float), equal_nan=True)
+
+
+@pytest.mark.parametrize(
     ("change", "what", "why"),
     [
         ({"image": np.zeros((513, 4))}, "image 513x4", "is too large for a page; it shows at most 512 a side"),
