@@ -12,7 +12,7 @@ from convcli.errors import SizeError
 from convcli.figures.page.page import playground_page
 from convcli.figures.page.playground import KernelChoice, Playground, as_kernel_choice, fit_image
 from convcli.kernels.lookup import get_filter
-from tests.figures.page.pages import edge, numbers, photo, pooling, volume
+from tests.figures.page.pages import EDGE, edge, numbers, photo, pooling, volume
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -93,11 +93,15 @@ def test_a_phone_shows_input_and_output_side_by_side_in_readable_numbers(show: S
 def test_a_projector_shows_larger_numbers(show: Show) -> None:
     sizes = []
     for width, height in ((1280, 800), (1920, 1080)):
-        page = show(edge(), width=width, height=height)
+        page = show(edge(image=np.hstack((EDGE, EDGE[:, :4]))), width=width, height=height)
         cell = page.locator("#output td").first
         sizes.append(cell.evaluate("(cell) => parseFloat(getComputedStyle(cell).fontSize)"))
         bottom: float = page.evaluate("document.getElementById('terms').getBoundingClientRect().bottom")
         assert bottom <= height  # all of it fits on the screen
+        widths: list[list[int]] = page.locator(".view").evaluate_all(
+            "(views) => views.map((view) => [view.scrollWidth, view.clientWidth])"
+        )
+        assert all(needed <= given for needed, given in widths)
     assert sizes[1] > 1.2 * sizes[0] > 20
 
 
