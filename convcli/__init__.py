@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from convcli.learning.nearest import nearest_filter
     from convcli.networks.models.pytorch.tracing import trace
     from convcli.networks.sources import network
+    from convcli.notebooks.calls import direction, explain, explain_pool, sheet, show_filter
+    from convcli.notebooks.figure import Explained, Figure
     from convcli.pictures.picture import Picture
     from convcli.pictures.reading import read_image, read_picture
     from convcli.pictures.writing import write_image, write_picture
@@ -58,6 +60,8 @@ __version__ = "0.2.0"
 
 __all__ = [
     "ConvcliError",
+    "Explained",
+    "Figure",
     "FileResult",
     "Filter",
     "FilterError",
@@ -76,6 +80,9 @@ __all__ = [
     "conv_forward",
     "convolve",
     "convolve_volume",
+    "direction",
+    "explain",
+    "explain_pool",
     "filter_file",
     "filter_picture",
     "get_filter",
@@ -97,6 +104,8 @@ __all__ = [
     "read_picture",
     "read_weights",
     "render",
+    "sheet",
+    "show_filter",
     "trace",
     "write_image",
     "write_picture",
@@ -119,6 +128,8 @@ _MODULES = {
     "learning.nearest": ("nearest_filter",),
     "networks.models.pytorch.tracing": ("trace",),
     "networks.sources": ("network",),
+    "notebooks.calls": ("direction", "explain", "explain_pool", "sheet", "show_filter"),
+    "notebooks.figure": ("Explained", "Figure"),
     "pictures.picture": ("Picture",),
     "pictures.reading": ("read_image", "read_picture"),
     "pictures.writing": ("write_image", "write_picture"),

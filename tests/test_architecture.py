@@ -31,7 +31,8 @@ TO_ADD = [
     "a layer word", "a model format", "an operator of ONNX", "an ATen operator", "a Keras layer",
     "a group of operations that exporters write for one layer", "a command",
     "an option that several commands share", "a column of the tables", "a shape for drawings",
-    "a shell's completion", "a check of damaged files", "a setting of pages to play with", "a limit", "an estimate of memory", "a note",
+    "a shell's completion", "a check of damaged files", "a setting of pages to play with", "a limit", "an estimate of memory",
+    "what a notebook shows of an object", "a note",
 ]  # fmt: skip
 
 

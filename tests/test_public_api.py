@@ -23,6 +23,8 @@ ROOT = Path(__file__).parents[1]
 HEAVY = ("numpy", "PIL", "typer", "rich", "pydantic", "tifffile", "imagecodecs")
 PUBLIC = [
     "ConvcliError",
+    "Explained",
+    "Figure",
     "FileResult",
     "Filter",
     "FilterError",
@@ -41,6 +43,9 @@ PUBLIC = [
     "conv_forward",
     "convolve",
     "convolve_volume",
+    "direction",
+    "explain",
+    "explain_pool",
     "filter_file",
     "filter_picture",
     "get_filter",
@@ -62,6 +67,8 @@ PUBLIC = [
     "read_picture",
     "read_weights",
     "render",
+    "sheet",
+    "show_filter",
     "trace",
     "write_image",
     "write_picture",

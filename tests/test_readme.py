@@ -244,8 +244,19 @@ def test_python_example(folder: Path, page: str) -> None:
         assert (np.array(Image.open(written))[1:-1, 1:-1] == np.minimum(abs(inside), 255)).all()
 
 
+def test_the_example_of_figures_shows_and_saves_what_it_says(folder: Path) -> None:
+    block = blocks(TEXTS["python"], "python")[1]
+    names: dict[str, Any] = {}
+    exec("\n".join(block), names)
+    promised = [line.split("  # ") for line in block if re.search(r"  # [0-9]+$", line)]
+    assert [eval(expression, names) == int(value) for expression, value in promised] == [True, True]
+    assert {path.name for path in folder.glob("*.*g")} == set(
+        re.findall(r'save\("([^"]+)"', "\n".join(block))
+    )
+
+
 def test_the_example_of_an_error_says_what_is_wrong_and_why(capsys: pytest.CaptureFixture[str]) -> None:
-    exec("\n".join(blocks(TEXTS["python"], "python")[1]), {})
+    exec("\n".join(blocks(TEXTS["python"], "python")[2]), {})
     assert capsys.readouterr().out.startswith("filter 5 ")
 
 

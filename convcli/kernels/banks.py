@@ -7,16 +7,24 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from convcli.errors import FilterError
-from convcli.kernels.filter import MAX_TAPS, Combination, Filter, custom_filter, integers_if_exact
+from convcli.kernels.filter import (
+    MAX_TAPS,
+    Combination,
+    Filter,
+    custom_filter,
+    integers_if_exact,
+    kernel_array,
+)
 from convcli.kernels.lookup import get_filter
 from convcli.late_numpy import np
+from convcli.sizes.text import counted, format_size
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     Array = NDArray[Any]
 
-__all__ = ["Bank", "MapCombination", "combine_maps", "filter_or_bank", "orientation_bank"]
+__all__ = ["Bank", "MapCombination", "as_filter", "combine_maps", "filter_or_bank", "orientation_bank"]
 
 MAX_FILTERS = 4096
 
@@ -37,7 +45,7 @@ class MapCombination(StrEnum):
         return Combination.ABSOLUTE_SUM if is_sum else Combination.ABSOLUTE_MAXIMUM
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Bank:
     """Filters that each read all channels of an image, or one channel after the other.
 
@@ -75,6 +83,11 @@ class Bank:
             return tuple(f"{angle:.4g}°" for angle in self.angles)
         return tuple(f"map {number}" for number in range(1, self.count + 1))
 
+    def __repr__(self) -> str:
+        """Return its name, and the size and number of its kernels."""
+        number = self.taps.shape[3] if self.taps.ndim == 4 else 1
+        return f"<Bank {self.name}, {counted(number, 'kernel')} of {format_size(self.taps.shape[:3])}>"
+
 
 def filter_or_bank(name: str, taps: Array) -> Filter | Bank:
     """Return a kernel as a filter; a volume, or several, as a bank.
@@ -92,6 +105,26 @@ def filter_or_bank(name: str, taps: Array) -> Filter | Bank:
     5
     """
     return custom_filter(name, taps) if taps.ndim == 2 else Bank(name, taps)
+
+
+def as_filter(value: Filter | Bank | str | ArrayLike) -> Filter | Bank:
+    """Return what a caller gives for a filter: a filter, a bank, the name of a filter, or a kernel.
+
+    Raises
+    ------
+    FilterError, KernelError
+        No filter has that name, or the array is not a kernel.
+
+    Examples
+    --------
+    >>> as_filter("sobel-x"), as_filter([[1, 0, -1]])
+    (<Filter sobel-x, 3x3>, <Filter kernel, 1x3>)
+    """
+    if isinstance(value, str):
+        return get_filter(value)
+    if isinstance(value, Filter | Bank):
+        return value
+    return filter_or_bank("kernel", kernel_array(value, axes=4))
 
 
 def combine_maps(bank: Bank, how: MapCombination) -> Filter | Bank:

@@ -11,9 +11,11 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from convcli.drawing.notebooks import notebook_html
 from convcli.errors import KernelError
 from convcli.late_numpy import np
 from convcli.pictures.arrays import check_unmasked
+from convcli.sizes.text import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +72,7 @@ class Combination(StrEnum):
         }[self]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Filter:
     """A filter ready to be applied: one kernel, or several whose responses are combined.
 
@@ -126,6 +128,16 @@ class Filter:
         for kernels that are not odd: they respond to both directions alike, or to none.
         """
         return _direction(self.matrices[0]) if len(self.matrices) == 1 else None
+
+    def __repr__(self) -> str:
+        """Return its name and size, without the coefficients."""
+        size, count = format_size(self.shape), len(self.matrices)
+        kernels = size if count == 1 else f"{count} kernels of {size}, {self.combination}"
+        return f"<Filter {self.name}, {kernels}>"
+
+    def _repr_html_(self) -> str:
+        """Return its matrix as a picture, and what is known about it, for notebooks."""
+        return notebook_html("filter_html", self)
 
 
 # Building and converting --------------------------------------------------------------------------------

@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from convcli.drawing.notebooks import notebook_html
+from convcli.sizes.text import format_size
+
 __all__ = ["Array", "LearnedFilter", "TrainingStep", "filter_matrices"]
 
 Array = NDArray[Any]
@@ -19,7 +22,7 @@ class TrainingStep(NamedTuple):
     taps: Array
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LearnedFilter:
     """A learned filter.
 
@@ -56,6 +59,15 @@ class LearnedFilter:
     offset: float = 0.0
     free: int = 0
     few_patches: int = 0
+
+    def __repr__(self) -> str:
+        """Return its size and error, without the coefficients."""
+        size, how = format_size(self.taps.shape), f"{self.steps} steps" if self.steps else "least squares"
+        return f"<LearnedFilter {size}, {how}, relative error {self.relative_error:.3g}>"
+
+    def _repr_html_(self) -> str:
+        """Return the filter as a picture, and the curve of its loss, for notebooks."""
+        return notebook_html("learned_html", self)
 
 
 def filter_matrices(taps: Array) -> list[Array]:

@@ -8,6 +8,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from convcli.drawing.notebooks import notebook_html
 from convcli.errors import SizeError
 from convcli.networks.layer_types.base import Layer, Sides, Size, sum_if_known, value_count
 from convcli.networks.layer_types.dense import Flatten
@@ -314,6 +315,10 @@ class Network:
         from convcli.networks.tables import params_table
 
         return params_table(self, table_rows(self, has_headings=True)).as_text()
+
+    def _repr_html_(self) -> str:
+        """Return the diagram and the table, for notebooks."""
+        return notebook_html("network_html", self)
 
 
 def single_layer(layer: Layer, size: Size) -> Network:

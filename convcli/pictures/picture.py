@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, overload
 
+from convcli.drawing.notebooks import notebook_png
 from convcli.errors import ImageError, UsageError
 from convcli.late_numpy import np
 from convcli.pictures.arrays import PIXEL_DTYPES, check_unmasked, image_array
 from convcli.pictures.raster import Raster
+from convcli.sizes.text import format_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,7 +80,7 @@ class _Alpha(_Pixels):
         picture.__dict__[self.name] = value
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Picture:
     """An image with its alpha, color profile and resolution.
 
@@ -230,6 +232,15 @@ class Picture:
         if self.alpha is None or self.maps:
             return self.pixels
         return np.dstack((self.pixels, self.alpha))
+
+    def __repr__(self) -> str:
+        """Return its size and type, without the pixels."""
+        alpha = " with alpha" if self.has_alpha else ""
+        return f"<Picture {format_size(self.shape)} {self.pixel_format}{alpha}>"
+
+    def _repr_png_(self) -> bytes:
+        """Return it as a PNG file of moderate size, for notebooks."""
+        return notebook_png("picture_png", self)
 
 
 def _format_of(held: NDArray[Any] | Raster) -> str:

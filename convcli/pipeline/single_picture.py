@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from convcli.convolution.borders import parse_border
 from convcli.convolution.pooling import PoolMode
 from convcli.convolution.rendering import SignedMapping
 from convcli.convolution.weighted import AlphaMode, NanMode
 from convcli.errors import UsageError, parse_choice
-from convcli.kernels.banks import Bank, MapCombination, combine_maps, filter_or_bank
-from convcli.kernels.filter import Filter, kernel_array
-from convcli.kernels.lookup import get_filter
+from convcli.kernels.banks import Bank, MapCombination, as_filter, combine_maps
+from convcli.kernels.filter import Filter
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.pictures.channels import Channels
 from convcli.pictures.limits import MAX_PIXELS
@@ -320,18 +318,12 @@ def _filter_recipe(
     jobs: int | None,
 ) -> Recipe:
     """Make the recipe of a filter from options as Python has them."""
-    if isinstance(filter, str):
-        filter = get_filter(filter)
-    elif not isinstance(filter, Filter | Bank):
-        filter = filter_or_bank("kernel", kernel_array(filter, axes=4))
+    filter = as_filter(filter)
     if combine is not None:
         if not isinstance(filter, Bank):
             raise UsageError(f"combine {combine!r}", "applies to a bank of several kernels, not to a filter")
         filter = combine_maps(filter, parse_choice(combine, MapCombination, "combine"))
-    window = SlidingWindow(
-        as_amounts(padding), str(parse_border(border)), as_pair(stride, "stride", 1),
-        as_pair(dilation, "dilation", 1), flip, jobs,
-    )  # fmt: skip
+    window = SlidingWindow.of(padding, border, stride, dilation, flip=flip, jobs=jobs)
     mapping = None if signed is None else parse_choice(signed, SignedMapping, "signed")
     rendering = Rendering(
         parse_choice(channels, Channels, "channels"), mapping, scale, (bias,), relu,

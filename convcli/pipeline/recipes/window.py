@@ -8,6 +8,7 @@ from convcli.convolution.borders import Border, BorderKind, parse_border
 from convcli.pictures.channels import Channels
 from convcli.pictures.limits import Size
 from convcli.sizes.axes import window_axes
+from convcli.sizes.per_axis import Padding, Pair, as_amounts, as_pair
 from convcli.sizes.text import NamedPadding, PaddingAmounts, format_padding, format_size
 
 if TYPE_CHECKING:
@@ -25,6 +26,34 @@ class SlidingWindow(NamedTuple):
     dilation: tuple[int, int]
     flip: bool
     jobs: int | None
+
+    @classmethod
+    def of(
+        cls,
+        padding: Padding = "same",
+        border: str = "edge",
+        stride: Pair = 1,
+        dilation: Pair = 1,
+        *,
+        flip: bool = False,
+        jobs: int | None = None,
+    ) -> SlidingWindow:
+        """Check what a caller gives, and return the window.
+
+        Raises
+        ------
+        SizeError, UsageError
+            An amount or the border is not valid.
+
+        Examples
+        --------
+        >>> SlidingWindow.of("valid", stride=2).stride
+        (2, 2)
+        """
+        return cls(
+            as_amounts(padding), str(parse_border(border)), as_pair(stride, "stride", 1),
+            as_pair(dilation, "dilation", 1), flip, jobs,
+        )  # fmt: skip
 
     def for_channels(self, channels: Channels, shape: tuple[int, ...]) -> SlidingWindow:
         """Return it for the selected channels: a constant border is per channel, so the sum has their sum."""

@@ -1,0 +1,1 @@
+"""Figures in one call from Python, and how notebooks show objects."""
