@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,9 +19,9 @@ from convcli.pictures.arrays import PIXEL_DTYPES, image_array
 from convcli.pictures.channels import channel_names
 from convcli.sizes.axes import pooling_axes, window_axes
 from convcli.sizes.per_axis import Padding, Pair, as_amounts, as_pair
-from convcli.sizes.text import NamedPadding, format_size
+from convcli.sizes.text import NamedPadding, counted, format_size
 
-__all__ = ["KernelChoice", "Playground", "PoolingWindow", "as_kernel_choice", "fit_image"]
+__all__ = ["KernelChoice", "OutputColors", "Playground", "PoolingWindow", "as_kernel_choice", "fit_image"]
 
 Array = NDArray[Any]
 
@@ -42,6 +43,15 @@ NAMED = (
     "identity",
 )
 COLORS = {"r": "red", "g": "green", "b": "blue"}
+
+
+class OutputColors(StrEnum):
+    """How the page shows outputs: gray has zero in the middle where values can be negative."""
+
+    GRAY = "gray"
+    ABS = "abs"
+    CLIP = "clip"
+    COLOR = "color"
 
 
 class KernelChoice(NamedTuple):
@@ -131,9 +141,8 @@ class Playground:
         The output to begin with.
     white : float, optional
         The value that is shown as white (default: the largest).
-    colors : str
-        How outputs are shown: ``gray`` (zero is mid-gray where values can be negative), ``abs``, ``clip`` or
-        ``color``.
+    colors : OutputColors
+        How outputs are shown at first.
     command : tuple of str
         The command that explains the image, without its options; empty if there is none.
     notes : tuple of str
@@ -162,7 +171,7 @@ class Playground:
     pooling: PoolingWindow | None = None
     at: tuple[int, int] = (0, 0)
     white: float | None = None
-    colors: str = "gray"
+    colors: OutputColors = OutputColors.GRAY
     command: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -180,7 +189,7 @@ class Playground:
             if kernel.ndim == 3 and kernel.shape[2] != self._channels:
                 raise SizeError(
                     f"kernel {format_size(kernel.shape)}",
-                    f"does not fit an image of {self._channels} channels",
+                    f"does not fit an image of {counted(self._channels, 'channel')}",
                 )
         kernel_size = self.choice.kernels[0].shape[:2]
         stride, padding, _, dilation, *_ = self.settings

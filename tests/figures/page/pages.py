@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convcli.convolution.planning import ConvolutionSettings
-from convcli.figures.page.playground import KernelChoice, Playground, PoolingWindow, as_kernel_choice
+from convcli.figures.page.playground import (
+    KernelChoice,
+    OutputColors,
+    Playground,
+    PoolingWindow,
+    as_kernel_choice,
+)
 from convcli.kernels.lookup import get_filter
 
 if TYPE_CHECKING:
@@ -45,7 +51,10 @@ def photo(**changes: Any) -> Playground:
     settings = ConvolutionSettings(padding="same")
     choice = as_kernel_choice(get_filter("sobel-x"))
     return edge(
-        **({"image": PHOTO, "white": 255, "colors": "abs", "choice": choice, "settings": settings} | changes)
+        **(
+            {"image": PHOTO, "white": 255, "colors": OutputColors.ABS, "choice": choice, "settings": settings}
+            | changes
+        )
     )
 
 

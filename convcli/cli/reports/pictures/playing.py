@@ -13,6 +13,7 @@ from convcli.convolution.planning import ConvolutionSettings
 from convcli.convolution.rendering import SignedMapping
 from convcli.figures.page.playground import (
     KernelChoice,
+    OutputColors,
     Playground,
     PoolingWindow,
     as_kernel_choice,
@@ -35,7 +36,7 @@ __all__ = ["explained_playground", "filter_playground"]
 
 SAMPLE = [[10, 10, 10, 0, 0, 0]] * 6  # the textbook's vertical edge
 MAX_VALID = 4  # coefficients a side: without padding, larger kernels leave little of the sample
-COLORS = {SignedMapping.ABS: "abs", SignedMapping.CLIP: "clip"}
+COLORS = {SignedMapping.ABS: OutputColors.ABS, SignedMapping.CLIP: OutputColors.CLIP}
 
 
 def filter_playground(filter_: Filter) -> Playground:
@@ -92,14 +93,13 @@ def explained_playground(
             pooling=_pooling_window(first),
             **common,
         )
-    colors = COLORS.get(explained.signed, "gray") if explained.signed is not None else "gray"
     return Playground(
         subtitle=filter_.summary if isinstance(filter_, Filter) else "",
         choice=_kernel_choice(first, filter_, request.kernel_words or ("--filter", first.name)),
         settings=first.settings,
         bias=first.bias,
         relu=first.relu,
-        colors=colors,
+        colors=COLORS.get(explained.signed or SignedMapping.RAW, OutputColors.GRAY),
         **common,
     )
 
