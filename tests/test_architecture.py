@@ -29,7 +29,7 @@ WORDS = {"cli", "pipeline", "shape", "params", "man", "__main__"}  # packages, c
 TO_ADD = [
     "a named filter", "a loop in C", "a border", "an output format of pictures", "a decoder", "a container of several frames",
     "a layer word", "a model format", "an operator of ONNX", "an ATen operator", "a Keras layer",
-    "a group of operations that exporters write for one layer", "a command",
+    "a group of operations that exporters write for one layer", "a step of the lesson", "a command",
     "an option that several commands share", "a column of the tables", "a shape for drawings",
     "a shell's completion", "a check of damaged files", "a setting of pages to play with", "a limit", "an estimate of memory",
     "what a notebook shows of an object", "a note",
@@ -97,7 +97,7 @@ def test_names_were_found() -> None:
 
 def test_programs_that_python_runs_exist() -> None:
     programs = set(re.findall(r"python -m ((?:tests|convcli)[\w.]*)", PAGE))
-    assert len(programs) == 6
+    assert len(programs) == 7
     assert [program for program in programs if find_spec(program) is None] == []
 
 

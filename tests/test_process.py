@@ -22,7 +22,7 @@ from PIL import Image
 from convcli import __version__
 from tests.support.command_line import SAMPLES, Runner, on_terminal
 
-COMMANDS = ["apply", "pool", "explain", "learn", "shape", "params", "filters"]
+COMMANDS = ["apply", "pool", "explain", "learn", "shape", "params", "filters", "lesson"]
 CONVCLI = [sys.executable, "-m", "convcli"]
 SHELL_CONVCLI = shlex.join(CONVCLI)
 SIZE = ("shape", "--n", "32", "--f", "5")

@@ -20,6 +20,7 @@ from tests.support.command_line import SAMPLES, Runner, on_terminal
 from tests.support.doc_pictures import PAGES, program_folder
 
 TEXTS = {page.stem: page.read_text("utf-8") for page in PAGES}
+LESSON = TEXTS.pop("lesson")  # its commands run in tests/cli/test_lesson.py
 START = "python3 -m venv "  # of the commands that install, which CI runs
 
 
@@ -88,7 +89,7 @@ def path_of_programs() -> Iterator[str]:
 
 def test_commands_were_found() -> None:
     used = {command.line.split()[1] for command in COMMANDS}
-    assert used == {"apply", "pool", "explain", "learn", "shape", "params", "filters"}
+    assert used == {"apply", "pool", "explain", "learn", "shape", "params", "filters", "lesson"}
     assert len(COMMANDS) >= 60
     assert sum(command.promised is not None for command in COMMANDS) >= 8
 
@@ -205,6 +206,7 @@ ANSWERS = {
     "`shape --want`": (("shape", "--n", "32", "--f", "5", "--want", "32", "--json"), ""),
     "`filters`": (("filters", "sobel", "--json"), ""),
     "`filters --tuning`": (("filters", "sobel-x", "--tuning", "--json"), ""),
+    "`lesson`": (("lesson", "--json"), ""),
     "`edge` and `bar`": (("filters", "sobel-x", "--tuning", "--json"), "edge"),
 }
 

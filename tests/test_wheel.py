@@ -14,6 +14,7 @@ import convcli
 
 ROOT = Path(__file__).parents[1]
 NOT_COPIED = shutil.ignore_patterns(".*", "tests", "build", "*.egg-info", "*.so", "__pycache__")
+SAMPLES = {f"convcli/sample_images/{path.name}" for path in (ROOT / "sample_images").iterdir()}
 CORE = "convcli/compiled/core.abi3.so"
 SCRIPT = "import convcli\na = convcli.convolve([[1.0]], [[1.0]])\nreveal_type(a)\n"
 ARRAY = re.compile(r"numpy\.ndarray\[tuple\[[^\[\]]*, \.\.\.\], numpy\.dtype\[Any\]\]")
@@ -47,8 +48,15 @@ def test_every_file_is_in_the_wheel_once_with_one_binary_for_all_versions_of_pyt
     assert [name for name in names if name.endswith(".1")] == [
         f"convcli-{convcli.__version__}.data/data/share/man/man1/convcli.1"
     ]
+    samples = {f"convcli-{convcli.__version__}.data/data/share/{name}" for name in SAMPLES}
+    assert samples <= set(names)
     modules = {name for name in files_of_the_package() if not re.search(r"\.1$|/compiled/src/", name)}
-    assert modules >= {"convcli/py.typed", "convcli/compiled/core.pyi", "convcli/networks/shipped/lenet5.net"}
+    assert modules >= {
+        "convcli/cli/lesson/lesson.md",
+        "convcli/py.typed",
+        "convcli/compiled/core.pyi",
+        "convcli/networks/shipped/lenet5.net",
+    }
     assert {name for name in names if name.startswith("convcli/")} == {*modules, CORE}
 
 

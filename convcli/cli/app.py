@@ -108,7 +108,9 @@ def root_command() -> TyperGroup:
 
 def convcli(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and the engine.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and the engine.", hidden=True)
+    ] = False,
     manual: Annotated[
         bool, typer.Option("--man", help="Print the manual page, for man -l -.", hidden=True)
     ] = False,

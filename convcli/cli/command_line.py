@@ -8,7 +8,7 @@ from convcli.cli.options.parameters import declared_parameters, read_command_lin
 
 __all__ = ["COMMANDS", "load_command", "read_command"]
 
-COMMANDS = ("apply", "pool", "explain", "learn", "shape", "params", "filters")
+COMMANDS = ("apply", "pool", "explain", "learn", "shape", "params", "filters", "lesson")
 
 
 def load_command(name: str) -> Callable[..., Any]:

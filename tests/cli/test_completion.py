@@ -124,7 +124,7 @@ def test_lines(line: str, words: tuple[str, ...], last: str) -> None:
         ('convcli shape "conv 6 f5 no', ["conv 6 f5 nobias"]),
         ("convcli --sh", ["--show-completion", "--shell"]),
         ("convcli --shell ", ["bash", "zsh", "fish"]),
-        ("convcli --shell zsh --install-completion le", ["learn"]),
+        ("convcli --shell zsh --install-completion le", ["learn", "lesson"]),
         ("convcli apply --fl", ["--flip"]),
         ("convcli apply --flip --fl", []),
         ("convcli apply -- --fl", []),

@@ -210,6 +210,12 @@ USES: dict[str, dict[str, Use]] = {
         "--json": use("--json"),
         "--text": use("--text"),
     },
+    "lesson": {
+        "--answers": use("--answers"),
+        "--force": use("--force"),
+        "--json": use("--json"),
+        "--text": use("--text"),
+    },
 }
 
 
@@ -338,6 +344,10 @@ REFUSED = {  # each option, and those that it cannot be combined with
 --tuning: --preview --preview-as
 --json: --text
 """,
+    "lesson": """
+--answers: --force --json
+--json: --force --text
+""",
 }
 
 PREVIEW = {
@@ -450,6 +460,7 @@ LINES: dict[str, Callable[[tuple[str, ...]], tuple[str, ...]]] = {
     "shape": shape_line,
     "params": params_line,
     "filters": lambda words: ("filters", "sobel-x", *words),
+    "lesson": lambda words: ("lesson", "14", *words),
 }
 
 

@@ -33,6 +33,7 @@ RICHER = [
     ("filters",),
     ("filters", "sobel-x"),
     ("filters", "gabor", "--tuning"),
+    ("lesson",),
 ]
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "filters_or_files",
     "kernels",
     "keyword",
+    "lesson_steps",
     "networks",
 ]
 
@@ -191,6 +192,19 @@ def filters_or_files(incomplete: str) -> Candidates:
     if incomplete.startswith("@"):
         return kernels(incomplete)
     return [*filters(incomplete), *kernels(incomplete)]
+
+
+def lesson_steps(incomplete: str) -> Candidates:  # noqa: ARG001 -- as above
+    """Offer the numbers of the lesson's steps.
+
+    Examples
+    --------
+    >>> lesson_steps("")[1]
+    ('2', 'The millions of a dense layer')
+    """
+    from convcli.cli.lesson.steps import read_steps  # late, as above
+
+    return [(str(step.number), step.title) for step in read_steps()]
 
 
 def networks(incomplete: str) -> Candidates:

@@ -249,7 +249,8 @@ def _explanation(layer: Convolution | Pooling, size: Size) -> str:
         lines.append(("params", "none: pooling learns nothing, and pools each channel separately"))
     elif layer.filters is not None:
         label = "depth" if rank == 2 else "channels"  # depth is a side of a volume
-        lines.append((label, f"one feature map for each of the {layer.filters} filters"))
+        one = "the filter" if layer.filters == 1 else f"each of the {layer.filters} filters"
+        lines.append((label, f"one feature map for {one}"))
     parts = UNREAD_PARTS[rank]
     if all(axis.unread_count() == 0 for axis in axes):
         lines.append(("unread", f"none: every input {ALL_PARTS[rank]} is read"))

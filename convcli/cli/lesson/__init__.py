@@ -1,0 +1,1 @@
+"""The lesson: its text, as steps, and where their commands find the sample images."""
