@@ -26,6 +26,21 @@ function listenToPointers() {
   }
 }
 
+/** Pointing at a product lights up the pixel and the coefficient that it is of, and the reverse. */
+function listenToTerms() {
+  for (const [kind, isLit] of [["pointerover", true], ["pointerout", false]]) {
+    byId("terms").addEventListener(kind, (event) => {
+      const cell = event.target.closest("[data-place]");
+      if (!cell) return;
+      const term = cell.closest(".term");
+      const view = inputViews[[...byId("terms").children].indexOf(term) % inputViews.length];
+      const pixels = view.isTable ? [view.marked[cell.dataset.place]] : [];
+      const same = term.querySelectorAll(`[data-place="${cell.dataset.place}"]`);
+      for (const one of [...pixels, ...same]) one.classList.toggle("lit", isLit);
+    });
+  }
+}
+
 // The player -------------------------------------------------------------------------------------------
 
 /** Go so many positions on; while the output is covered, this uncovers it. */
@@ -137,6 +152,7 @@ state.filled = Infinity;
 drawKernel();
 render();
 listenToPointers();
+listenToTerms();
 listenToKeys();
 listenToSettings();
 let lastWidth = innerWidth;

@@ -8,12 +8,13 @@ const inBrackets = (text) => /[−/]/.test(text) ? `(${text})` : text;
 /** A small table of the cells of a window. */
 function windowTable(cells, window, fill) {
   const table = make("table");
-  const places = new Map(cells.map((cell) => [cell.down * window[1] + cell.across, cell]));
+  const places = new Map(cells.map((cell, index) => [cell.down * window[1] + cell.across, index]));
   for (let down = 0; down < window[0]; down++) {
     const row = make("tr");
     for (let across = 0; across < window[1]; across++) {
-      const cell = places.get(down * window[1] + across);
-      const item = cell ? fill(cell) : make("td", { className: "padding" });
+      const place = places.get(down * window[1] + across); // none beyond the end of the padded input
+      const item = place === undefined ? make("td", { className: "padding" }) : fill(cells[place]);
+      if (place !== undefined) item.dataset.place = place;
       if (window[0] * window[1] > MAX_NUMBERS) Object.assign(item, { title: item.textContent, textContent: "" });
       row.append(item);
     }

@@ -216,7 +216,7 @@ class PlaneView {
   /** Show no window. */
   unmark() {
     this.frame.hidden = true;
-    if (this.isTable) this.marked.forEach((cell) => cell.classList.remove("window", "winner"));
+    if (this.isTable) this.marked.forEach((cell) => cell.classList.remove("window", "winner", "lit"));
   }
 
   /** Mark cells, and frame their extent; the winner is the largest value of a maximum. */

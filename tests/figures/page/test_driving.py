@@ -73,6 +73,17 @@ def test_pointing_at_a_picture(show: Show) -> None:
     assert abs(frame["x"] + frame["width"] / 2 - (box["x"] + box["width"] * 60.5 / 120)) < 2
 
 
+def test_pointing_at_a_product_shows_its_pixel_and_its_coefficient(show: Show) -> None:
+    page = show(volume(at=(1, 2)))
+    page.locator(".term").nth(2).locator("table").nth(2).locator("td").nth(5).hover()
+    names: list[str] = page.locator("td.lit").evaluate_all("(cells) => cells.map((cell) => cell.id)")
+    assert names == ["input-2-4", "", "", ""]  # row 1 of the window, column 2
+    assert page.locator("#input .block").nth(2).locator("td.lit").text_content() == str(COLORED[2, 4, 2])
+    assert texts(page, ".steps td.lit") == [str(COLORED[2, 4, 2]), "0", "0"]
+    page.mouse.move(0, 0)
+    assert page.locator("td.lit").count() == 0
+
+
 def test_a_finger_that_taps(show: Show) -> None:
     page = show(edge())
     page.locator("#output-3-1").dispatch_event("pointerdown", {"pointerType": "touch", "bubbles": True})
