@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from convcli.learning.nearest import nearest_filter
     from convcli.networks.models.pytorch.tracing import trace
     from convcli.networks.sources import network
-    from convcli.notebooks.calls import direction, explain, explain_pool, sheet, show_filter
+    from convcli.notebooks.calls import direction, explain, explain_pool, sheet, show_filter, show_reads
     from convcli.notebooks.figure import Explained, Figure
     from convcli.pictures.picture import Picture
     from convcli.pictures.reading import read_image, read_picture
@@ -106,6 +106,7 @@ __all__ = [
     "render",
     "sheet",
     "show_filter",
+    "show_reads",
     "trace",
     "write_image",
     "write_picture",
@@ -128,7 +129,7 @@ _MODULES = {
     "learning.nearest": ("nearest_filter",),
     "networks.models.pytorch.tracing": ("trace",),
     "networks.sources": ("network",),
-    "notebooks.calls": ("direction", "explain", "explain_pool", "sheet", "show_filter"),
+    "notebooks.calls": ("direction", "explain", "explain_pool", "sheet", "show_filter", "show_reads"),
     "notebooks.figure": ("Explained", "Figure"),
     "pictures.picture": ("Picture",),
     "pictures.reading": ("read_image", "read_picture"),

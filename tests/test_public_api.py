@@ -69,6 +69,7 @@ PUBLIC = [
     "render",
     "sheet",
     "show_filter",
+    "show_reads",
     "trace",
     "write_image",
     "write_picture",

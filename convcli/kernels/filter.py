@@ -11,7 +11,6 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from convcli.drawing.notebooks import notebook_html
 from convcli.errors import KernelError
 from convcli.late_numpy import np
 from convcli.pictures.arrays import check_unmasked
@@ -137,6 +136,8 @@ class Filter:
 
     def _repr_html_(self) -> str:
         """Return its matrix as a picture, and what is known about it, for notebooks."""
+        from convcli.drawing.notebooks import notebook_html  # late: only notebooks need it
+
         return notebook_html("filter_html", self)
 
 

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convcli.drawing.notebooks import notebook_html
 from convcli.sizes.text import format_size
 
 __all__ = ["Array", "LearnedFilter", "TrainingStep", "filter_matrices"]
@@ -67,6 +66,8 @@ class LearnedFilter:
 
     def _repr_html_(self) -> str:
         """Return the filter as a picture, and the curve of its loss, for notebooks."""
+        from convcli.drawing.notebooks import notebook_html  # late: only notebooks need it
+
         return notebook_html("learned_html", self)
 
 

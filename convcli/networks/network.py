@@ -8,7 +8,6 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from convcli.drawing.notebooks import notebook_html
 from convcli.errors import SizeError
 from convcli.networks.layer_types.base import Layer, Sides, Size, sum_if_known, value_count
 from convcli.networks.layer_types.dense import Flatten
@@ -318,6 +317,8 @@ class Network:
 
     def _repr_html_(self) -> str:
         """Return the diagram and the table, for notebooks."""
+        from convcli.drawing.notebooks import notebook_html  # late: only notebooks need it
+
         return notebook_html("network_html", self)
 
 

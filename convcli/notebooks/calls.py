@@ -12,6 +12,7 @@ from convcli.convolution.rendering import SignedMapping
 from convcli.errors import KernelError, UsageError, parse_choice
 from convcli.figures.filters.drawing import filter_drawing
 from convcli.figures.window.drawing import window_drawing
+from convcli.figures.window.reads import reads_drawing
 from convcli.kernels.banks import Bank, as_filter
 from convcli.kernels.filter import Filter, custom_filter
 from convcli.kernels.lookup import get_filter
@@ -26,8 +27,9 @@ from convcli.pipeline.recipes.directions import direction_recipe
 from convcli.pipeline.recipes.rendering import Rendering
 from convcli.pipeline.recipes.sheets import sheet_recipe
 from convcli.pipeline.recipes.window import SlidingWindow
-from convcli.sizes.axes import check_position
+from convcli.sizes.axes import check_position, window_axes
 from convcli.sizes.per_axis import Padding, Pair, as_amounts, as_pair, whole_number
+from convcli.sizes.reads import ReadCounts
 from convcli.sizes.text import counted
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-__all__ = ["direction", "explain", "explain_pool", "sheet", "show_filter"]
+__all__ = ["direction", "explain", "explain_pool", "sheet", "show_filter", "show_reads"]
 
 
 def explain(
@@ -275,6 +277,34 @@ def show_filter(
     if not isinstance(chosen, Filter):
         raise KernelError(chosen.name, "is a volume; draw one of its matrices, such as taps[..., 0]")
     drawing = filter_drawing(chosen)
+    return Figure(drawing.title, drawing)
+
+
+def show_reads(n: Pair, f: Pair, p: Padding = 0, s: Pair = 1, d: Pair = 1) -> Figure:
+    """Draw how often a sliding window reads each pixel of its input.
+
+    Parameters
+    ----------
+    n, f, p, s, d
+        Input side, filter side, padding, stride and dilation, as for `output_size`.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    SizeError
+        No output is possible, or the input is too large to draw.
+
+    Examples
+    --------
+    >>> import convcli
+    >>> convcli.show_reads(6, 3)
+    <Figure 'How often each pixel of the 6x6 input is read', a drawing>
+    """
+    axes = window_axes(as_pair(n, "input", 1), as_pair(f, "filter", 1), padding=p, stride=s, dilation=d)
+    drawing = reads_drawing(ReadCounts(*axes))
     return Figure(drawing.title, drawing)
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, overload
 
-from convcli.drawing.notebooks import notebook_png
 from convcli.errors import ImageError, UsageError
 from convcli.late_numpy import np
 from convcli.pictures.arrays import PIXEL_DTYPES, check_unmasked, image_array
@@ -240,6 +239,8 @@ class Picture:
 
     def _repr_png_(self) -> bytes:
         """Return it as a PNG file of moderate size, for notebooks."""
+        from convcli.drawing.notebooks import notebook_png  # late: only notebooks need it
+
         return notebook_png("picture_png", self)
 
 

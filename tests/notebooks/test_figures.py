@@ -105,6 +105,11 @@ def test_an_image_is_a_path_a_picture_or_an_array() -> None:
         ),
         (lambda: library.show_filter("sobel-x", angle=70), "filters sobel-x --angle 70"),
         (lambda: library.show_filter(library.get_filter("kirsch")), "filters kirsch"),
+        (lambda: library.show_reads(7, 3, 1, 2), "explain --n 7 --f 3 --p 1 --s 2 --reads"),
+        (
+            lambda: library.show_reads((6, 9), (3, 2), "same", d=(1, 2)),
+            "explain --n 6x9 --f 3x2 --p same --d 1x2 --reads",
+        ),
     ],
 )
 @pytest.mark.parametrize("extension", ["svg", "png"])
@@ -198,6 +203,8 @@ def test_a_file_that_cannot_be_written_is_refused(figure: Any, name: str, why: s
         (lambda: library.sheet(SIX, ["sobel-x"] * 300), "filters: would have 301 pictures"),
         (lambda: library.direction(SIX, "sobel-x"), "gives no direction; use one of prewitt, sobel"),
         (lambda: library.show_filter(np.ones((3, 3, 2))), "is a volume"),
+        (lambda: library.show_reads(3, 5), "filter 5 "),
+        (lambda: library.show_reads(65, 3), "is too large to draw"),
         (lambda: library.show_filter([[1, 0]], angle=3), "angle: applies to a filter by name"),
     ],
 )

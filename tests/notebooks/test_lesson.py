@@ -37,7 +37,7 @@ def test_it_runs_and_shows_a_figure_for_each_step(tmp_path: Path) -> None:
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     assert {output["output_type"] for output in outputs} == {"execute_result"}  # no errors, no warnings
     kinds = [set(output["data"]) - {"text/plain"} for output in outputs]
-    assert [kinds.count({f"image/{kind}"}) for kind in ("svg+xml", "png")] == [7, 4]
+    assert [kinds.count({f"image/{kind}"}) for kind in ("svg+xml", "png")] == [9, 5]
     assert kinds.count({"text/html"}) == 3
     plain = ["".join(output["data"]["text/plain"]) for output in outputs]
     assert [text for text in plain if text in PRINTED] == PRINTED
