@@ -61,7 +61,7 @@ function render() {
 
 /** The width, the height and the largest cell of each of several views in a panel; tables stand side by side. */
 function room(panel, count, columns) {
-  const [width, rem] = [inPanel(panel, "views").clientWidth, remPixels()];
+  const [width, rem] = [inPanel(panel, "views").clientWidth - 6, remPixels()]; // less the padding of a view
   const fitting = Math.max(Math.floor(width / ((columns + 2) * 1.3 * rem)), 1);
   const beside = columns > MAX_CELLS ? 1 : Math.min(count, fitting);
   return [width / beside - (beside > 1 ? rem : 0), Math.max(innerHeight * 0.46, 220), 4.2 * rem];

@@ -72,6 +72,11 @@ def test_nothing_is_wider_than_the_screen(show: Show, shown: Callable[[], Playgr
               }).map((item) => item.outerHTML)"""
         )
         assert beyond == []
+        if shown is photo:
+            scrolled = page.locator(".view:has(canvas)").evaluate_all(
+                "(views) => views.filter((view) => view.scrollWidth > view.clientWidth).length"
+            )
+            assert scrolled == 0
 
 
 def test_a_phone_shows_input_and_output_side_by_side_in_readable_numbers(show: Show) -> None:
