@@ -189,8 +189,8 @@ def picture_thumbnails(
     pictures = array_thumbnails(picture_layers(picture)[:max_maps], style, alpha)
     if alpha is None:
         return pictures
-    opacity = resize(alpha, pictures[0].shape[:2])[..., np.newaxis]
-    opacity = opacity / 255
+    opaque = np.iinfo(alpha.dtype).max if alpha.dtype.kind == "u" else 1
+    opacity = resize(alpha, pictures[0].shape[:2])[..., np.newaxis] / opaque
     background = _checkerboard(opacity.shape[:2], style.checker)[..., np.newaxis]
     return [
         (background + (layer - background) * opacity.clip(0, 1)).round().astype(np.uint8)

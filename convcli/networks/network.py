@@ -13,7 +13,7 @@ from convcli.networks.layer_types.base import Layer, Sides, Size, sum_if_known, 
 from convcli.networks.layer_types.dense import Flatten
 from convcli.networks.layer_types.pooling import AdaptivePooling
 from convcli.networks.stages import ReceptiveFields, SequentialBuilder, Stage, Tensor
-from convcli.sizes.text import TypedSize, channels_last, format_size
+from convcli.sizes.text import TypedSize, channels_last, counted, format_size
 
 if TYPE_CHECKING:
     from convcli.networks.text.spec import Item
@@ -306,7 +306,8 @@ class Network:
 
     def __repr__(self) -> str:
         """Return the input size, the number of layers and the output size."""
-        return f"<Network {format_size(self.input)}, {len(self.layers)} layers, {format_size(self.output)}>"
+        layers = counted(len(self.layers), "layer")
+        return f"<Network {format_size(self.input)}, {layers}, {format_size(self.output)}>"
 
     def __str__(self) -> str:
         """Return the table of parameters and costs."""

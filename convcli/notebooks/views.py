@@ -27,6 +27,7 @@ from convcli.networks.rows import table_rows
 from convcli.networks.tables import Table, params_table
 from convcli.pictures.formats.png.writer import encode_png
 from convcli.pictures.picture import Picture
+from convcli.sizes.text import counted
 
 __all__ = ["filter_html", "learned_html", "network_html", "picture_png"]
 
@@ -51,12 +52,7 @@ def filter_html(filter_: Filter) -> str:
     (1, True, True)
     """
     root = Element("div")
-    try:
-        drawing = filter_drawing(filter_)
-    except KernelError as error:  # it has too many kernels
-        SubElement(root, "p").text = replace_unprintable(str(error))
-    else:
-        _add_drawing(root, drawing)
+    _add_filter(root, filter_)
     facts = [
         ("what it is", filter_.summary),
         ("responds to", filter_.responds_to),
@@ -81,11 +77,14 @@ def learned_html(learned: LearnedFilter) -> str:
     largest = float(np.abs(learned.taps).max()) or 1.0
     rounded = learned.taps.round(DIGITS - math.ceil(math.log10(largest)))  # so that 1e-9 is shown as 0
     matrices = [whole_numbers_if_exact(matrix.tolist()) for matrix in filter_matrices(rounded)]
-    _add_drawing(root, filter_drawing(Filter("learned", tuple(matrices), "a learned filter", "", "learned")))
+    _add_filter(root, Filter("learned", tuple(matrices), "a learned filter", "", "learned"))
     facts = [("relative error", f"{learned.relative_error:.3g}")]
     nearest = nearest_filter(learned.taps)
     if nearest is not None:
         facts.append(("nearest", str(nearest)))
+    if learned.free:
+        others = f"others fit, too: the examples leave {counted(learned.free, 'degree')} of freedom open"
+        facts.append(("smallest", f"{others}; this is the smallest filter"))
     if learned.bias:
         facts.append(("bias", f"{learned.bias:.6g}"))
     if learned.steps:
@@ -147,6 +146,16 @@ def picture_png(picture: Picture) -> bytes:
         panels.append(Panel(f"map {number} of {len(layers)}", [], pixels, None))
     shown = panels[0].pixels if len(panels) == 1 else draw_sheet(panels).pixels
     return b"".join(encode_png(shown))
+
+
+def _add_filter(parent: Element, filter_: Filter) -> None:
+    """Add the picture of a filter, or the reason why it cannot be drawn: it has too many kernels."""
+    try:
+        drawing = filter_drawing(filter_)
+    except KernelError as error:
+        SubElement(parent, "p").text = replace_unprintable(str(error))
+    else:
+        _add_drawing(parent, drawing)
 
 
 def _add_drawing(parent: Element, drawing: Drawing) -> None:

@@ -16,6 +16,7 @@ import convcli
 from convcli.kernels.banks import Bank
 from convcli.kernels.filter import Filter, custom_filter
 from convcli.learning.least_squares import fit_least_squares
+from convcli.learning.results import LearnedFilter
 from convcli.networks.rows import table_rows
 from convcli.networks.tables import params_table
 from tests.support.command_line import SAMPLES, SVG
@@ -84,7 +85,7 @@ def shown(picture: convcli.Picture) -> NDArray[Any]:
             convcli.Picture(np.zeros((4, 5, 3), np.uint16), alpha=np.zeros((4, 5), np.uint16)),
             "<Picture 4x5x3 uint16 with alpha>",
         ),
-        (convcli.network("conv 6 f5", (32, 32, 3)), "<Network 32x32x3, 1 layers, 28x28x6>"),
+        (convcli.network("conv 6 f5", (32, 32, 3)), "<Network 32x32x3, 1 layer, 28x28x6>"),
     ],
 )
 def test_a_plain_session_shows_a_short_line(value: object, text: str) -> None:
@@ -118,6 +119,25 @@ def test_a_filter_of_too_many_kernels_shows_only_facts() -> None:
     assert page.images == []
     assert "has 17 kernels; up to 16 can be drawn" in page.text
     assert ["responds to", "changes"] in page.rows
+
+
+def test_a_learned_filter_says_if_others_fit_too() -> None:
+    edge = [[10, 10, 10, 0, 0, 0]] * 6
+    examples = convcli.make_examples(
+        edge, convcli.convolve(edge, convcli.kernel("vertical"), padding="valid")
+    )
+    page = Page(fit_least_squares(examples)._repr_html_())
+    said = dict(page.rows)["not the only one"]
+    assert re.fullmatch(
+        r"[1-8] of 9 degrees of freedom are open; this is the smallest filter that fits", said
+    )
+
+
+def test_a_learned_volume_of_too_many_channels_shows_only_facts() -> None:
+    deep = LearnedFilter(np.ones((3, 3, 17)), 0.5, 0.0, 0.25, 0, ())
+    page = Page(deep._repr_html_())
+    assert page.images == []
+    assert page.rows == [["relative error", "0.25"], ["bias", "0.5"]]
 
 
 def test_names_are_text_and_not_html() -> None:
@@ -214,6 +234,14 @@ def test_maps_stand_side_by_side() -> None:
     assert min(height, width) > 450
 
 
-def test_transparent_pixels_show_a_checkerboard() -> None:
-    picture = convcli.Picture(np.full((64, 64), 255, np.uint8), alpha=np.zeros((64, 64), np.uint8))
-    assert set(np.unique(shown(picture))) == {102, 153}
+@pytest.mark.parametrize(
+    ("white", "opaque"),
+    [(np.uint8(255), np.uint8(255)), (np.uint16(65535), np.uint16(65535)), (np.float32(1), np.float32(1))],
+)
+def test_transparent_pixels_show_a_checkerboard(white: Any, opaque: Any) -> None:
+    pixels = np.full((64, 64), white)
+    levels = {}
+    for part in (0, 0.4, 1):
+        alpha = np.full((64, 64), part * opaque).astype(opaque.dtype)
+        levels[part] = set(np.unique(shown(convcli.Picture(pixels, alpha=alpha))).tolist())
+    assert levels == {0: {102, 153}, 0.4: {102 + 61, 153 + 41}, 1: {255}}
