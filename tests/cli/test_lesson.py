@@ -36,7 +36,7 @@ def test_a_step_has_text_something_to_see_a_question_and_its_answer(step: Step) 
     assert step.text
     assert step.commands
     assert [question for question in step.questions if question.text.endswith("?") and question.answer]
-    assert len(step.text.split()) <= 100
+    assert len(step.text.split()) <= 110
     for line in step.commands:
         words = line.split()
         assert words[0] == "convcli"
@@ -46,7 +46,7 @@ def test_a_step_has_text_something_to_see_a_question_and_its_answer(step: Step) 
 def test_the_article_is_covered_in_its_order() -> None:
     numbers = [
         "Hubel", "4,915,500", "300,000,300", "30   30", "-30", "--signed abs", "checkerboard", "--angle 70", "--angle 45",
-        "scharr-x", "convcli learn", "N - F + 1", "--p 1 --reads", "never read", "6x6x3", "--bank", "(5·5·3 + 1)·6 = 456",
+        "scharr-x", "convcli learn", "N - F + 1", "--p 1 --reads", "23.4 %", "6x6x3", "--bank", "(5·5·3 + 1)·6 = 456",
         "m x n_h x n_w x n_c = 10 x 28 x 28 x 6", "max(2, 3, 1, 2) = 3", "8/4 = 2", "maxpool f2  14x14x6       0",
         "two-edges.csv, vertical, column 7", "75 of 3,072", "--shift 1..4",
     ]  # fmt: skip
@@ -61,8 +61,8 @@ def test_the_list_of_steps(convcli: Runner) -> None:
     assert ran.out.splitlines() == [f"{step.number}\t{step.title}" for step in STEPS]
     text = convcli("lesson", "--text").out.splitlines()
     assert text[9] == " 10  N - F + 1"
-    assert text[-1] == "Run a step with its number, as in: convcli lesson 1"
-    assert len(text) <= 24
+    assert text[-1] == "Run a step by its number, as in convcli lesson 1; or convcli lesson 1 | less"
+    assert len(text) < 24  # a row is the prompt's
     records = [json.loads(line) for line in convcli("lesson", "--json").out.splitlines()]
     assert [(record["step"], record["title"]) for record in records] == [step[:2] for step in STEPS]
     assert records[14]["commands"] == ["convcli params --f 5 --c-in 3 --c-out 6"]
@@ -77,12 +77,23 @@ def test_a_step_shows_its_text_each_command_before_its_output_and_the_question(
     title, text, first, second, question, hint = re.split(r"\n\n(?=How|\$|Ask|Answers)", ran.out)
     assert title == "10. N - F + 1"
     assert " ".join(text.split()) == STEPS[9].text
-    assert (
-        first == "$ convcli shape --n 6 --f 3\n" + convcli("shape", "--n", 6, "--f", 3, "--text").out.strip()
-    )
+    shown = convcli("explain", "--n", 6, "--f", 3, "--at", "3,3", "--text").out.strip()
+    assert first == f"$ convcli explain --n 6 --f 3 --at 3,3\n{shown}"
     assert second.startswith("$ convcli shape --n 32 --f 5\n28x28\n")
     assert " ".join(question.split()) == f"Ask: {STEPS[9].questions[0].text}"
     assert hint == "Answers:  convcli lesson 10 --answers\n"
+
+
+def test_a_command_that_is_too_long_for_the_terminal_can_be_copied(
+    convcli: Runner, in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = convcli("lesson", "4").out
+    command = shown.split("\n$ ")[2].partition("\nmirror.png  (")[0]
+    assert max(map(len, command.splitlines())) <= 60
+    assert command.count(" \\\n    ") == 1
+    assert command.replace(" \\\n    ", " ") in STEPS[3].commands
+    assert (in_folder / "mirror.png").exists()
 
 
 def test_answers_are_shown_without_running_the_step(convcli: Runner, in_folder: Path) -> None:
@@ -99,14 +110,15 @@ def test_samples_are_copied_and_files_that_exist_are_kept(convcli: Runner, in_fo
     note = "copied sample_images/vertical-edge.csv here, so that you can change the command and run it again"
     assert (first.code, first.err) == (0, f"convcli: note: {note}\n")
     assert first.out.index("sliding.svg\n") < first.out.index("drawn  sliding.svg\n")
-    kept = (in_folder / "sample_images/vertical-edge.csv").read_bytes()
-    assert kept == (SAMPLES / "vertical-edge.csv").read_bytes()
+    copy = in_folder / "sample_images/vertical-edge.csv"
+    assert copy.read_bytes() == (SAMPLES / "vertical-edge.csv").read_bytes()
     (in_folder / "sliding.svg").write_text("mine")
-    (in_folder / "sample_images/vertical-edge.csv").write_text("\n".join(4 * ["7 7 7 0"]))
+    copy.write_text("\n".join(4 * ["7 7 7 0"]))
     with nothing_changes(in_folder):
         second = convcli("lesson", "3")
     assert second.code == 0
-    assert second.err == "convcli: note: sliding.svg exists and stays as it is; add --force to overwrite it\n"
+    kept = "exists and stays as it is; add --force to overwrite it"
+    assert second.err == f"convcli: note: sliding.svg {kept}\nconvcli: note: play.html {kept}\n"
     assert "sum    7 + 7 + 7 = 21\n" in second.out
     assert "drawn" not in second.out
     third = convcli("lesson", "3", "--force")
@@ -130,7 +142,7 @@ def test_a_failing_command_is_reported_and_the_step_goes_on(convcli: Runner, in_
     (in_folder / "sample_images/checkerboard.csv").write_text("1 2\n3 4\n")
     ran = convcli("lesson", "6")
     assert ran.code == 2
-    assert [line[:44] for line in ran.err.splitlines()] == 2 * [
+    assert [line[:44] for line in ran.err.splitlines()] == 3 * [
         "convcli: sample_images/checkerboard.csv: fil"
     ]
     assert "Ask:  " in ran.out

@@ -65,7 +65,7 @@ def lesson(
                 write_json(_record(one))
         elif is_human_readable():
             lines = "".join(f"{one.number:>3}  {one.title}\n" for one in steps)
-            write(f"{lines}\nRun a step with its number, as in: convcli lesson 1\n")
+            write(f"{lines}\nRun a step by its number, as in convcli lesson 1; or convcli lesson 1 | less\n")
         else:
             write("".join(f"{one.number}\t{one.title}\n" for one in steps))
         return 0
@@ -103,7 +103,7 @@ def _run_step(step: "Step", *, force: bool) -> int:
             write(f"\n{_wrapped(part.text, 'Ask:  ')}")
         elif isinstance(part, Commands):
             for line in part.lines:
-                write(f"\n$ {line}\n")
+                write(f"\n{_typed(line)}\n")
                 code = max(code, run_command(line, force=force))
     write(f"\n{_wrapped(f'convcli lesson {step.number} --answers', 'Answers:  ')}")
     return code
@@ -138,3 +138,12 @@ def _show_answers(step: "Step") -> None:
 
 def _wrapped(text: str, label: str = "") -> str:
     return wrapped(text, label, " " * len(label), min_width=20, columns=min(answer_columns(), MAX_COLUMNS))
+
+
+def _typed(line: str) -> str:
+    """Return a command line as a shell shows it, continued on further lines if it is too long for one."""
+    from textwrap import wrap
+
+    width = answer_columns() - len(" \\")
+    lines = wrap(f"$ {line}", width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    return " \\\n".join(lines)
