@@ -1,5 +1,6 @@
 """``convcli lesson``: list the steps of a lesson in convolution, or run one."""
 
+import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -141,9 +142,15 @@ def _wrapped(text: str, label: str = "") -> str:
 
 
 def _typed(line: str) -> str:
-    """Return a command line as a shell shows it, continued on further lines if it is too long for one."""
-    from textwrap import wrap
-
-    width = answer_columns() - len(" \\")
-    lines = wrap(f"$ {line}", width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    """Return a command line as in a shell; one that is too long continues on the next line with an option."""
+    typed, columns = f"$ {line}", answer_columns()
+    if len(typed) <= columns:
+        return typed
+    first, *options = re.split(" (?=-)", typed)
+    lines = [first]
+    for option in options:
+        if len(f"{lines[-1]} {option} \\") <= columns:
+            lines[-1] += f" {option}"
+        else:
+            lines.append(f"    {option}")
     return " \\\n".join(lines)
