@@ -190,12 +190,12 @@ def test_a_large_network_is_shown_by_blocks() -> None:
     assert page.rows[-1][2] == "11,689,512"
 
 
-def test_a_network_that_is_too_large_to_draw_shows_its_table() -> None:
-    net = convcli.network(", ".join(["relu"] * 5001), (9, 9, 3))
-    page = Page(net._repr_html_())
+def test_a_network_that_is_too_large_to_draw_shows_its_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("convcli.networks.diagram.diagram.MAX_BOXES", 11)
+    page = Page(convcli.network("lenet5")._repr_html_())
     assert page.images == []
-    assert page.text.startswith("a diagram of 5,001 boxes: is too large")
-    assert len(page.rows) == 5003
+    assert page.text.startswith("a diagram of 12 boxes: is too large")
+    assert len(page.rows) == 14
 
 
 # Pictures ---------------------------------------------------------------------------------------------------
