@@ -72,8 +72,8 @@ class CoreStrips:
             else tuple((array("d", column), array("d", row)) for column, row in factors)
         )
 
-    def compute(self, start: int, out: Any) -> None:
-        """Write the values of the rows from `start` on into an array."""
+    def compute(self, start: int, _buffers: object, _queue: object, out: Any) -> None:
+        """Write the values of the rows from `start` on into an array; the core needs no buffers."""
         self._correlate(start, len(out), out, None)
 
     def render(self, out: Any, rendering: _Rendering) -> dict[int, _Counts]:

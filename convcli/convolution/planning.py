@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict
 
 from convcli.convolution.algorithms.core import CorePlan, plan_core
+from convcli.convolution.algorithms.steps import kernel_norm
 from convcli.convolution.algorithms.strategy import (
     EXACT_IN_FLOAT32,
     Strategy,
@@ -56,7 +57,7 @@ LEAST_COST = 0.3  # nanoseconds per value, however few taps
 
 THREAD_BYTES = 1 << 22  # what a thread takes besides its strips (measured)
 CORE_BYTES = 6  # what a thread of the core takes per value of a small strip
-FOURIER_BYTES = 40  # what the transforms of a tile take per pixel
+FOURIER_BYTES = 72  # what the transforms of a tile take per pixel, in numpy; in the core less
 MAX_PADDED = 1 << 28  # pixels of a padded image; so much padding around a small image is a mistake
 
 
@@ -317,12 +318,6 @@ def checked_axes(
             f"the limit is {MAX_PADDED}",
         )
     return rows.with_bounded_steps(), columns.with_bounded_steps()
-
-
-def kernel_norm(taps: Image) -> int | float:
-    """Return the sum of |taps|, exact for integers of any size."""
-    numbers: list[int | float] = taps.ravel().tolist()
-    return sum(map(abs, numbers))
 
 
 def largest_result(

@@ -16,7 +16,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, assert_never
 
-from convcli.convolution.algorithms.steps import l1_norm
+from convcli.convolution.algorithms.steps import kernel_norm
 from convcli.convolution.borders import Border, BorderKind, border_sources, fill_strip
 from convcli.convolution.planning import (
     THREAD_BYTES,
@@ -166,7 +166,7 @@ class WeightedStrips:
             planned.bound is not None
             and all(array.dtype in (np.uint8, np.uint16) for array in arrays)
             and 0 <= planned.border.value <= np.iinfo(planned.pixels.dtype).max
-            and max(map(l1_norm, planned.kernels)) < MAX_EXACT_NORM
+            and max(map(kernel_norm, planned.kernels)) < MAX_EXACT_NORM
         )
 
     def correct(self, rows: slice, values: Array) -> Array:
@@ -227,7 +227,7 @@ class WeightedStrips:
         has_one_sign = bool((taps >= 0).all() or (taps <= 0).all())
         means = np.abs(taps) if has_one_sign else np.ones(taps.shape, np.int64)
         found, sums = self._sums(samples.weights, means), self._sums(samples.products, means)
-        least = 0 if self._exact else NEGLIGIBLE * l1_norm(means)
+        least = 0 if self._exact else NEGLIGIBLE * kernel_norm(means)
         has_weight = as_axes(found > least, sums)
         found, total = np.where(has_weight, as_axes(found, sums), 1), float(taps.sum())
         if has_one_sign:  # a product of integers is exact, but one of floats could overflow

@@ -316,7 +316,7 @@ def test_a_magnitude_of_large_gradients_is_exact_to_the_last_bit() -> None:
 def test_an_error_in_a_thread_stops_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     forced(monkeypatch, Strategy.SHIFTS)
     done: list[int] = []
-    make_strip = strips._StripWorker.compute
+    make_strip = strips._NumpyStrips.compute
 
     def failing(*arguments: Any) -> None:
         done.append(threading.get_ident())
@@ -325,7 +325,7 @@ def test_an_error_in_a_thread_stops_the_others(monkeypatch: pytest.MonkeyPatch) 
         time.sleep(0.001)
         make_strip(*arguments)
 
-    monkeypatch.setattr(strips._StripWorker, "compute", failing)
+    monkeypatch.setattr(strips._NumpyStrips, "compute", failing)
     with pytest.raises(KeyboardInterrupt):
         convcli.convolve(np.zeros((5000, 30), np.uint8), [[1, 2, 1]], jobs=2)
     assert len(done) < 1000

@@ -1,82 +1,56 @@
-"""Direct convolution: shifted, weighted copies of the image are added."""
+"""Direct convolution: shifted copies of the image, each times its tap, are added."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from convcli.convolution.algorithms.steps import IDENTITY_AXIS, Algorithm, Array, Factors, Steps, add_into
+from convcli.convolution.algorithms.steps import (
+    HEADROOM,
+    IDENTITY_AXIS,
+    Algorithm,
+    Array,
+    Factors,
+    kernel_norm,
+)
 from convcli.convolution.buffers import BufferPool
 from convcli.late_numpy import np
 from convcli.sizes.windowed import Axis
 
-__all__ = ["columns_then_rows", "separable", "shifts"]
-
-
-# Shifts -------------------------------------------------------------------------------------------------
+__all__ = ["columns_then_rows", "per_channel", "separable", "shifts"]
 
 
 def shifts(taps: Array, rows: Axis, columns: Axis) -> Algorithm:
-    """Sum shifted images, grouped by the absolute value of their taps: each group is multiplied once."""
-    groups = _group_by_magnitude(taps)
-
-    def make_steps(strip: Array, target: Array, buffers: BufferPool) -> Steps:
-        if not groups:
-            return [partial(target.fill, 0)]
-        height, width = target.shape[:2]
-
-        def pixels_read(i: int, j: int) -> Array:
-            """Return the pixel that a tap reads for each output."""
-            top, left = i * rows.dilation, j * columns.dilation
-            bottom, right = top + (height - 1) * rows.stride + 1, left + (width - 1) * columns.stride + 1
-            return strip[top : bottom : rows.stride, left : right : columns.stride]
-
-        steps: Steps = []
-        for number, (value, positions) in enumerate(groups):
-            views = [(pixels_read(i, j), negative) for i, j, negative in positions]
-            tap = target.dtype.type(value)
-            into = buffers.array("products", target.shape, target.dtype) if number else target
-            if number and len(views) == 1:
-                steps.append(partial(np.multiply, views[0][0], tap, out=into))
-                steps.append(add_into(target, into, views[0][1]))
-                continue
-            steps += _sum_into(into, views)
-            if value != 1:
-                steps.append(partial(np.multiply, into, tap, out=into))
-            if number:
-                steps.append(add_into(target, into, False))
-        return steps
-
-    return make_steps
-
-
-def _group_by_magnitude(taps: Array) -> list[tuple[Any, list[tuple[int, int, bool]]]]:
-    """Return the taps by absolute value, ones first: (value, positions, each with whether it is negative)."""
-    groups: dict[Any, list[tuple[int, int, bool]]] = {}
-    for i, j in np.argwhere(taps):
-        tap = taps[i, j].item()
-        groups.setdefault(abs(tap), []).append((int(i), int(j), tap < 0))
-    # A positive tap first, so that the sum can start with it.
-    return sorted(
-        ((value, sorted(positions, key=lambda position: position[2])) for value, positions in groups.items()),
-        key=lambda group: group[0] != 1,
+    """Sum shifted images, first those of taps that need no product."""
+    # Equal and opposite taps follow each other, so that they cancel on plain areas; a positive one is first.
+    ordered = sorted(
+        ((taps[i, j].item(), i, j) for i, j in np.argwhere(taps).tolist()),
+        key=lambda tap: (abs(tap[0]) != 1, abs(tap[0]), -tap[0]),
     )
 
+    def correlate(strip: Array, target: Array, buffers: BufferPool) -> Iterator[None]:
+        down, right = (target.shape[0] - 1) * rows.stride + 1, (target.shape[1] - 1) * columns.stride + 1
+        sums = None
+        for value, i, j in ordered:
+            top, left = i * rows.dilation, j * columns.dilation
+            pixels = strip[top : top + down : rows.stride, left : left + right : columns.stride]
+            tap = target.dtype.type(value)
+            if sums is None and value == 1:
+                sums = pixels
+                continue
+            if sums is None:
+                np.multiply(pixels, tap, out=target)
+            elif abs(value) == 1:
+                (np.add if value > 0 else np.subtract)(sums, pixels, out=target)
+            else:
+                products = buffers.array("products", target.shape, target.dtype)
+                np.multiply(pixels, tap, out=products)
+                np.add(sums, products, out=target)
+            sums = target
+            yield
+        if sums is not target:
+            np.copyto(target, 0 if sums is None else sums)
 
-def _sum_into(target: Array, views: list[tuple[Array, bool]]) -> Steps:
-    (first, negative), *rest = views
-    if negative:
-        step: Callable[[], object] = partial(np.negative, first, out=target)
-    elif rest:
-        (second, minus), *rest = rest
-        step = partial(np.subtract if minus else np.add, first, second, out=target)
-    else:
-        step = partial(np.copyto, target, first)
-    return [step, *(add_into(target, view, minus) for view, minus in rest)]
-
-
-# Separable kernels --------------------------------------------------------------------------------------
+    return correlate
 
 
 def separable(factors: Factors, rows: Axis, columns: Axis) -> Algorithm:
@@ -91,14 +65,32 @@ def separable(factors: Factors, rows: Axis, columns: Axis) -> Algorithm:
 def columns_then_rows(passes: Sequence[tuple[Algorithm, Algorithm]]) -> Algorithm:
     """Run a pass down the columns, then one across the rows, for each pair of passes; add the results."""
 
-    def make_steps(strip: Array, target: Array, buffers: BufferPool) -> Steps:
+    def correlate(strip: Array, target: Array, buffers: BufferPool) -> Iterator[None]:
         between = buffers.array("between", (target.shape[0], *strip.shape[1:]), strip.dtype)
-        steps: Steps = []
         for number, (down, across) in enumerate(passes):
             into = buffers.array("summand", target.shape, target.dtype) if number else target
-            steps += down(strip, between, buffers) + across(between, into, buffers)
+            yield from down(strip, between, buffers)
+            yield from across(between, into, buffers)
             if number:
-                steps.append(add_into(target, into, False))
-        return steps
+                np.add(target, into, out=target)
 
-    return make_steps
+    return correlate
+
+
+def per_channel(algorithm: Algorithm, taps: Array, rows: Axis, columns: Axis) -> Algorithm:
+    """Apply to each channel separately; use shifts for strips with values that would spread to other outputs.
+
+    These values are NaN and infinity, and values so large that intermediate sums may overflow.
+    """
+    fallback, norm = shifts(taps, rows, columns), kernel_norm(taps)
+
+    def correlate(strip: Array, target: Array, buffers: BufferPool) -> Iterator[None]:
+        if target.dtype.kind == "f":
+            largest = float(np.finfo(strip.dtype).max) / HEADROOM / max(norm, 1)
+            if not -largest < strip.min() <= strip.max() < largest:  # also true for NaN
+                yield from fallback(strip, target, buffers)
+                return
+        for channel in np.ndindex(strip.shape[2:]):
+            yield from algorithm(strip[:, :, *channel], target[:, :, *channel], buffers)
+
+    return correlate

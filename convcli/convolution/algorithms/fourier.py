@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache, partial
-from typing import TypeAlias
+from collections.abc import Callable, Iterator
+from functools import cache
 
 from convcli.compiled.engine import is_compiled
-from convcli.convolution.algorithms.per_channel import per_channel
-from convcli.convolution.algorithms.steps import Algorithm, Array, Steps, block_starts
+from convcli.convolution.algorithms.direct import per_channel
+from convcli.convolution.algorithms.steps import Algorithm, Array, block_starts
 from convcli.convolution.buffers import BufferPool
 from convcli.late_numpy import np
 from convcli.sizes.windowed import Axis
@@ -17,99 +16,63 @@ from convcli.sizes.windowed import Axis
 __all__ = ["fast_length", "fourier", "tile_outputs", "transform_length"]
 
 NUMPY_SIDE, CORE_SIDE = 512, 256  # pixels of a tile, at least: its transform fits the cache
-TILES_AT_A_TIME = 2
-
-TileCorrelation: TypeAlias = Callable[[Sequence[Array], tuple[int, int], int, BufferPool], Iterable[Array]]
-"""Called with tiles, the shape of transforms, the number of rows to keep, and buffers; gives their sums."""
 
 
 def fourier(taps: Array, rows: Axis, columns: Axis) -> Algorithm:
     """Multiply the transforms of tiles, which overlap by the kernel's extent, by the transform of the kernel.
 
-    In float64 the errors are so small (see `EXACT_BY_FOURIER`) that rounding makes integers exact.
+    Two tiles are transformed at a time: the real and the imaginary part of one matrix. In float64 the errors
+    are so small (see `EXACT_BY_FOURIER`) that rounding makes integers exact.
     """
-    dilated = np.zeros((rows.extent, columns.extent))
-    dilated[:: rows.dilation, :: columns.dilation] = taps
+    kernel = np.zeros((rows.extent, columns.extent))
+    kernel[:: rows.dilation, :: columns.dilation] = taps
     tile = tile_outputs(columns)
     side = transform_length((tile - 1) * columns.stride + columns.extent)
-    correlate = _in_core(dilated, rows.stride) if is_compiled() else _in_numpy(dilated, rows.stride)
+    make_multiply = cache(lambda shape: _make_multiply(kernel, shape))
 
-    def make_steps(plane: Array, target: Array, buffers: BufferPool) -> Steps:
-        return [partial(correlate_tiles, plane, target, buffers)]
-
-    def correlate_tiles(plane: Array, target: Array, buffers: BufferPool) -> None:
+    def correlate(plane: Array, target: Array, buffers: BufferPool) -> Iterator[None]:
         height, width = target.shape
         lines = (height - 1) * rows.stride + rows.extent
         shape = transform_length(lines), side
+        multiply = make_multiply(shape)
+        parts = [buffers.array(name, shape, np.dtype(float)) for name in ("real", "imaginary")]
         starts = list(block_starts(width, tile))
-        for first in range(0, len(starts), TILES_AT_A_TIME):
-            some = starts[first : first + TILES_AT_A_TIME]
-            tiles = [plane[:lines, start * columns.stride :][:, :side] for start in some]
-            for start, sums in zip(some, correlate(tiles, shape, height, buffers), strict=True):
+        for first in range(0, len(starts), len(parts)):
+            pair = list(zip(parts, starts[first:], strict=False))
+            for part in parts:
+                part.fill(0)
+            for part, start in pair:
+                pixels = plane[:lines, start * columns.stride :][:, :side]
+                part[:lines, : pixels.shape[1]] = pixels
+            multiply(*parts)
+            for part, start in pair:
                 into = target[:, start : start + tile]
-                strided_sums = sums[:, : tile * columns.stride : columns.stride]
+                sums = part[: height * rows.stride : rows.stride, : tile * columns.stride : columns.stride]
                 if into.dtype.kind == "i":
-                    np.rint(strided_sums, out=strided_sums)
-                np.copyto(into, strided_sums, casting="unsafe")
+                    np.rint(sums, out=sums)
+                np.copyto(into, sums, casting="unsafe")
+            yield
 
-    return per_channel(make_steps, taps, rows, columns)
+    return per_channel(correlate, taps, rows, columns)
 
 
-def _in_core(kernel: Array, stride: int) -> TileCorrelation:
-    """Correlate two tiles at a time: the real and the imaginary part of one matrix."""
+def _make_multiply(kernel: Array, shape: tuple[int, int]) -> Callable[[Array, Array], None]:
+    """Return what multiplies the transform of a complex matrix, given in two parts, by that of the kernel."""
+    if not is_compiled():
+        factors = np.conj(np.fft.fft2(kernel, shape))
+
+        def multiply(real: Array, imaginary: Array) -> None:
+            sums = np.fft.ifft2(np.fft.fft2(real + 1j * imaginary) * factors)
+            real[...], imaginary[...] = sums.real, sums.imag
+
+        return multiply
     from convcli.compiled import core  # late: it may not be installed
 
-    factors: dict[tuple[int, int], tuple[Array, Array]] = {}
-
-    def kernel_transform(shape: tuple[int, int]) -> tuple[Array, Array]:
-        if shape not in factors:
-            real, imaginary = np.zeros(shape), np.zeros(shape)
-            real[: len(kernel), : kernel.shape[1]] = kernel / math.prod(shape)
-            core.fourier(real.data, imaginary.data)
-            factors[shape] = real, np.negative(imaginary, out=imaginary)
-        return factors[shape]
-
-    def correlate(
-        tiles: Sequence[Array], shape: tuple[int, int], height: int, buffers: BufferPool
-    ) -> list[Array]:
-        parts = [buffers.array(name, shape, np.dtype(float)) for name in ("real", "imaginary")]
-        for number, part in enumerate(parts):
-            pixels = tiles[number] if number < len(tiles) else np.zeros((0, 0))
-            lines, width = pixels.shape
-            part[:lines, :width] = pixels
-            part[:lines, width:] = part[lines:] = 0
-        core.fourier(*(part.data for part in (*parts, *kernel_transform(shape))))
-        return [part[: height * stride : stride] for part in parts[: len(tiles)]]
-
-    return correlate
-
-
-def _in_numpy(kernel: Array, stride: int) -> TileCorrelation:
-    transforms: dict[tuple[int, int], Array] = {}
-
-    def kernel_transform(shape: tuple[int, int]) -> Array:
-        if shape not in transforms:
-            transforms[shape] = np.conj(np.fft.rfft2(kernel, shape))
-        return transforms[shape]
-
-    def correlate(
-        tiles: Sequence[Array], shape: tuple[int, int], height: int, buffers: BufferPool
-    ) -> Iterator[Array]:
-        length, side = shape
-        half, spectrum = (
-            buffers.array(name, (length, side // 2 + 1), np.dtype(complex)) for name in ("half", "spectrum")
-        )
-        for tile in tiles:
-            # Less work than rfft2: the inverse transforms only the rows that are kept.
-            np.fft.rfft(tile, side, out=half[: len(tile)])
-            half[len(tile) :] = 0
-            np.fft.fft(half, axis=0, out=spectrum)
-            np.multiply(spectrum, kernel_transform(shape), out=spectrum)
-            np.fft.ifft(spectrum, axis=0, out=half)
-            sums = buffers.array("sums", (height, side), tile.dtype)
-            yield np.fft.irfft(half[: height * stride : stride], side, out=sums)
-
-    return correlate
+    real, imaginary = np.zeros(shape), np.zeros(shape)
+    real[: len(kernel), : kernel.shape[1]] = kernel / math.prod(shape)
+    core.fourier(real.data, imaginary.data)
+    np.negative(imaginary, out=imaginary)
+    return lambda *parts: core.fourier(*(part.data for part in (*parts, real, imaginary)))
 
 
 def tile_outputs(axis: Axis) -> int:

@@ -1,14 +1,12 @@
-"""Types, limits and small steps that all algorithms use."""
+"""Types, limits and small functions that all algorithms use."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from convcli.convolution.buffers import BufferPool
-from convcli.late_numpy import np
 from convcli.sizes.windowed import Axis
 
 if TYPE_CHECKING:
@@ -23,12 +21,10 @@ __all__ = [
     "Algorithm",
     "Array",
     "Factors",
-    "Steps",
     "Strategy",
-    "add_into",
     "block_size",
     "block_starts",
-    "l1_norm",
+    "kernel_norm",
 ]
 
 Array: TypeAlias = "NDArray[Any]"
@@ -54,30 +50,20 @@ IDENTITY_AXIS = Axis(side=1, window=1)
 HEADROOM = 2.0**64  # factor by which intermediate sums may exceed the largest value times the taps
 BLAS_SINGLE_THREAD_LIMIT = 1 << 18  # multiply-accumulates; BLAS starts its own threads for larger products
 
-Steps = list[Callable[[], object]]
-Algorithm = Callable[[Array, Array, BufferPool], Steps]
-"""Called with a padded strip, the rows of the result to compute, and buffers.
-
-Returns steps to run in order; a step may return further steps that replace it. The same steps run again when
-the strip holds other pixels, so that the threads rarely wait for the interpreter lock.
-"""
+Algorithm = Callable[[Array, Array, BufferPool], Iterator[None]]
+"""Called with a padded strip, the rows of the result to compute, and buffers; yields between its passes."""
 
 
-def l1_norm(taps: Array) -> float:
-    """Return the sum of |taps|, the largest factor from a pixel to a result; infinite if it overflows.
+def kernel_norm(taps: Array) -> int | float:
+    """Return the sum of |taps|, the largest factor from a pixel to a result: exact for integers of any size.
 
     Examples
     --------
-    >>> l1_norm(np.array([[-1, 0, 1], [-2, 0, 2]])), l1_norm(np.array([[1e308, 1e308]]))
-    (6.0, inf)
+    >>> kernel_norm(np.array([[-1, 0, 1], [-2, 0, 2]])), kernel_norm(np.array([[1e308, 1e308]]))
+    (6, inf)
     """
-    with np.errstate(over="ignore"):
-        return float(np.abs(taps.astype(np.float64)).sum())
-
-
-def add_into(target: Array, view: Array, minus: bool) -> Callable[[], object]:
-    """Return a call that adds a view to the target, or subtracts it."""
-    return partial(np.subtract if minus else np.add, target, view, out=target)
+    numbers: list[int | float] = taps.ravel().tolist()
+    return sum(map(abs, numbers))
 
 
 def block_starts(length: int, block: int) -> Iterator[int]:

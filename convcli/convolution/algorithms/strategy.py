@@ -15,7 +15,7 @@ from convcli.convolution.algorithms.steps import (
     Algorithm,
     Strategy,
     block_size,
-    l1_norm,
+    kernel_norm,
 )
 from convcli.kernels.filter import Matrix, matrix_array, separate
 from convcli.late_numpy import np
@@ -155,7 +155,7 @@ def _factors(taps: Array) -> list[tuple[Array, Array]]:
     pair = separate(taps.tolist())
     if pair is not None or taps.dtype.kind != "f":
         return [(np.array(pair[0], taps.dtype), np.array(pair[1], taps.dtype))] if pair else []
-    total = l1_norm(taps)
+    total = kernel_norm(taps)
     if total > np.finfo(np.float64).max / HEADROOM:  # intermediate sums could overflow
         return []
     rest, term_norms = taps.copy(), 0.0
@@ -175,9 +175,8 @@ def _factors(taps: Array) -> list[tuple[Array, Array]]:
 
 
 def _cost_of_shifts(taps: Array, dtype: np.dtype[Any]) -> float:
-    magnitudes = [abs(tap) for tap in taps[taps != 0].tolist()]
-    passes = len(magnitudes) + len(set(magnitudes) - {1})
-    return float(passes * dtype.itemsize * PASS_COST)
+    passes = sum(1 if abs(tap) == 1 else 2 for tap in taps[taps != 0].tolist())
+    return passes * dtype.itemsize * PASS_COST
 
 
 def _cost_of_line(axis: Axis, dtype: np.dtype[Any]) -> float:
