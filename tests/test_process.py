@@ -53,6 +53,7 @@ def photo(in_folder: Path) -> Path:
     frames[0].save(in_folder / "moving.gif", save_all=True, append_images=frames[1:], duration=100)
     (in_folder / "six.csv").write_text(6 * "10 10 10 0 0 0\n")
     shutil.copy(SAMPLES.parent / "docs/models" / "resnet18.onnx", in_folder / "model.onnx")
+    shutil.copy(SAMPLES / "red-edge.json", in_folder / "volume.json")
     return in_folder / "photo.png"
 
 

@@ -74,6 +74,8 @@ class ReadCounts:
     @property
     def most_count(self) -> int:
         """How many pixels are read that often."""
+        if self.most == 0:
+            return self.unread
         return self.by_row.count(max(self.by_row)) * self.by_column.count(max(self.by_column))
 
     @property

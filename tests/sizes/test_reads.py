@@ -3,7 +3,7 @@
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from convcli.errors import SizeError
@@ -19,6 +19,7 @@ few = st.integers(1, 4)
 
 @settings(max_examples=examples(80))
 @given(st.tuples(sides, sides), st.tuples(few, few), st.tuples(few, few), st.tuples(few, few), few)
+@example((1, 2), (1, 1), (2, 2), (1, 1), 1)  # the windows read padding alone
 def test_counts_are_those_of_moved_windows(n: Pair, f: Pair, s: Pair, d: Pair, p: int) -> None:
     padding = ((p, 0), (p - 1, p))
     try:
