@@ -386,6 +386,7 @@ NATURAL: dict[str, dict[tuple[str, str], str]] = {  # no effect of the first bes
         ("--output", "--repeats"): "it is used with it",
     },
     "filters": PREVIEW | {("--text", "--output"): "the name of the file is printed"},
+    "lesson": {("--text", "--answers"): "steps are shown as on a terminal, wherever they go"},
 }
 # Without an effect on these files, by what they are for; --json is added to the lines of some commands.
 UNSEEN = ("--force", "--skip-existing", "--jobs", "--max-pixels", "--max-memory")
