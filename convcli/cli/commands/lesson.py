@@ -48,9 +48,10 @@ def lesson(
     convcli lesson 2
     convcli lesson 2 --answers
 
-    A step prints its text, runs its commands, showing each before its output, and asks a question. Pictures,
-    and the sample images that the commands read, go to the current folder. A file that exists is kept; use
-    --force to overwrite it. With --json, prints the step instead of running it.
+    A step prints its text, runs its commands, showing each before its output, and asks a question, also when
+    piped (convcli lesson 2 | less). Pictures, and the sample images that the commands read, go to the current
+    folder. A file that exists is kept; use --force to overwrite it. With --json, prints the step instead of
+    running it.
 
     The page docs/lesson.md shows all steps with their output and pictures.
     """
