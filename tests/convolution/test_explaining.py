@@ -248,6 +248,13 @@ def test_infinite_pixels_are_no_mistake() -> None:
     assert explain_value([[np.inf, 5]], [[0.0, 1.0]], (0, 0), padding="valid").products.tolist()[0][1] == 5
 
 
+@pytest.mark.parametrize("pixels", [[[np.inf, 5]], [[np.nan, 5]]])
+def test_zero_times_infinity_is_not_added(pixels: list[list[float]]) -> None:
+    cell = explain_value(pixels, [[0.0, 2.0]], (0, 0), padding="valid")
+    assert cell.products.tolist() == [[0, 10]]
+    assert cell.total == convolve(np.array(pixels), [[0.0, 2.0]])[0, 0] == 10
+
+
 def test_steps_and_padding_beyond_all_bounds() -> None:
     assert explain_value([[7]], [[2]], (0, 0), dilation=10**30, stride=10**30).total == 14
     with pytest.raises(SizeError, match=r"enlarges a 1x1 image to .* pixels"):

@@ -94,6 +94,7 @@ def explain_value(
     exact = patch.dtype.kind in "iu" and taps.dtype.kind in "iu"
     with np.errstate(over="ignore", invalid="ignore"):  # the image may hold infinity
         products = patch.astype(object) * taps.astype(object) if exact else patch.astype(np.float64) * taps
+    products[taps == 0] = 0  # as `convolve` has it: zero times infinity is not added
     return WeightedSum(rows, columns, patch, taps, products, outside[0][:, None] | outside[1])
 
 
