@@ -25,7 +25,9 @@ def evaluate(
     steps: int = 0,
 ) -> LearnedFilter:
     """Scale the weights back, and measure the error on the held-out rows."""
-    taps, offset = scaling.taps(weights), scaling.bias(weights)
+    taps, offset, free = scaling.taps(weights), scaling.bias(weights), scaling.free
+    if scaling.unit is not None and not bias:
+        taps, offset, free = taps + offset * scaling.unit, 0.0, free - 1
     if absolute:
         nearest = nearest_filter(taps[..., 0]) if taps.shape[2] == 1 else None
         negate = taps.flat[np.abs(taps).argmax()] < 0
@@ -50,5 +52,5 @@ def evaluate(
         steps=steps,
         history=tuple(history),
         offset=offset if relevant else 0.0,
-        free=scaling.free,
+        free=free,
     )

@@ -19,7 +19,7 @@ from convcli.learning.results import Array, LearnedFilter
 __all__ = ["equally_good_filters", "fit_minimum_norm"]
 
 ZERO_SINGULAR_VALUE = 1e-10  # fraction of the largest singular value that counts as zero
-DIGITS = 12  # of the largest coefficient that are exact
+DIGITS = 12  # that are exact, of the largest coefficient or of the smallest that could give the targets
 SAME_SIMILARITY = 0.9999  # from which on a filter is the learned one, scaled
 
 
@@ -66,7 +66,8 @@ def fit_minimum_norm(examples: Sequence[Example], *, bias: bool = False) -> Lear
     left, values, right = np.linalg.svd(matrix, full_matrices=False)
     rank = int((values > ZERO_SINGULAR_VALUE * values[0]).sum())
     weights = right[:rank].T @ ((left[:, :rank].T @ targets) / values[:rank])
-    digits = DIGITS - 1 - math.floor(math.log10(float(np.abs(weights).max()) or 1.0))
+    largest = max(float(np.abs(weights).max()), float(np.linalg.norm(targets)) / float(values[0]))
+    digits = DIGITS - 1 - math.floor(math.log10(largest))
     weights = np.round(weights, digits) + 0.0  # + 0.0 turns -0.0 into 0.0
     taps = weights[: math.prod(shape)].reshape(shape)
     error = _root_mean_square(matrix @ weights - targets)
@@ -94,7 +95,7 @@ def equally_good_filters(learned: LearnedFilter, examples: Sequence[Example]) ->
     >>> print(*equally_good_filters(fit_minimum_norm(examples), examples)[1:2])
     sobel-x, scaled -0.75 (similarity 0.9428)
     """
-    if learned.taps.ndim != 2:
+    if learned.taps.ndim != 2 or not learned.taps.any():
         return []
     patches, targets = _all_patches(examples, (*learned.taps.shape, 1))
     targets = targets - learned.bias

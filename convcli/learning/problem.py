@@ -25,6 +25,7 @@ __all__ = [
     "too_few_patches",
 ]
 ZERO_VARIANCE = 1e-10  # fraction of the largest variance that counts as zero
+ZERO_UNIT = 1e-10  # fraction of the squared mean patch that counts as zero
 MAX_VALUE = 1e100
 MAX_WEIGHTS = 4096
 MAX_PSEUDO_INVERSE_WEIGHTS = 1024  # for more, the pseudo-inverse takes too long
@@ -44,7 +45,8 @@ class ScaledProblem:
     `shape` is that of the taps, (f_h, f_w, C). Training runs in coordinates in which patches are
     uncorrelated; `whitening` (taps, taps) times these coordinates gives the taps. Without whitening, the
     coordinates are the taps. `free` counts the directions in which patches do not vary, and the taps do not
-    matter: it is known only after whitening.
+    matter: it is known only after whitening. `unit` is the smallest filter that gives 1 for every patch,
+    where these directions hold one: then the taps can do what a bias does.
     """
 
     shape: tuple[int, int, int]
@@ -54,6 +56,7 @@ class ScaledProblem:
     target_mean: float
     target_scale: float
     free: int = 0
+    unit: Array | None = None
 
     @classmethod
     def from_examples(cls, examples: Sequence[Example], *, absolute: bool) -> "ScaledProblem":
@@ -88,7 +91,13 @@ class ScaledProblem:
         # Gray in three channels varies in a third of the directions.
         varying = variances > ZERO_VARIANCE * variances[-1]
         whitening = directions[:, varying] / np.sqrt(variances[varying]) @ directions[:, varying].T
-        return replace(self, whitening=whitening, free=count - int(varying.sum()))
+        constant = directions[:, ~varying]
+        means = patches[:, :-1].mean(0) * self.input_scale + np.resize(self.input_mean, count)
+        along = constant @ (constant.T @ means)
+        squares = float(along @ along)
+        has_unit = squares > ZERO_UNIT * float(means @ means)
+        unit = (along / squares).reshape(self.shape) if has_unit else None
+        return replace(self, whitening=whitening, free=constant.shape[1], unit=unit)
 
     def apply(self, example: Example) -> Example:
         """Return an example in the scaled units."""

@@ -93,6 +93,14 @@ def test_the_example_of_the_textbook(convcli: Runner, terminal: Runner, tmp_path
     assert_refused(ran, "--curve: draws training, but for so few patches least squares solves")
 
 
+def test_examples_that_no_filter_fits_at_all(convcli: Runner, tmp_path: Path) -> None:
+    (tmp_path / "i.csv").write_text("1 0\n")
+    (tmp_path / "t.csv").write_text("0 1\n")
+    ran = convcli("learn", tmp_path / "i.csv", tmp_path / "t.csv", "--f", "1")
+    note = "convcli: note: no filter reproduces the target well; use --abs if it holds absolute values\n"
+    assert ran.all == (0, "0\n", note)
+
+
 def test_a_volume(convcli: Runner, terminal: Runner, tmp_path: Path) -> None:
     image = np.random.default_rng(2).integers(0, 256, (40, 40, 3)).astype(np.uint8)
     Image.fromarray(image).save(tmp_path / "rgb.png")

@@ -267,6 +267,37 @@ def test_pictures_that_leave_directions_open_give_the_smallest_filter() -> None:
         np.testing.assert_allclose(learned.taps, [[-4 / 3, 0, 4 / 3]] * 3, atol=1e-5)
 
 
+@pytest.mark.parametrize("fit", [learn, fit_least_squares])
+def test_patches_whose_sum_is_constant_need_no_bias(fit: Any) -> None:
+    # A checkerboard has two patches, each the other's complement: the smallest filter has 1/4 beside the center.
+    board = np.indices((8, 8)).sum(0) % 2 * 10
+    target = 10 - board[1:-1, 1:-1]
+    learned = fit(make_examples(board, target))
+    cross = [[0, 0.25, 0], [0.25, 0, 0.25], [0, 0.25, 0]]
+    np.testing.assert_allclose(learned.taps, cross, atol=1e-6)
+    assert (learned.free, learned.offset) == (7, 0)
+    assert learned.error < 1e-6
+    biased = fit(make_examples(board, target), bias=True)
+    assert (biased.free, round(biased.bias, 6)) == (8, round(50 / 9, 6))
+
+
+def test_a_constant_channel_can_stand_for_a_bias() -> None:
+    image = np.stack((NOISE, np.full(NOISE.shape, 2)), axis=2)
+    learned = fit_least_squares(
+        make_examples(image, convolve(NOISE, [[1, 0, -2]]) + 12, (1, 3), channels="sum")
+    )
+    np.testing.assert_allclose(learned.taps[0].T, [[1, 0, -2], [2, 2, 2]], atol=1e-9)
+    assert (learned.free, learned.offset) == (2, 0)
+
+
+@pytest.mark.parametrize("scale", [1, 1e-9, 1e9])
+def test_contradictory_examples_give_no_filter_at_all(scale: float) -> None:
+    half, target = np.repeat([[10, 10, 0, 0]], 4, axis=0), scale * np.array([[30, 30], [30, 29]])
+    learned = learn([*make_examples(half, target), *make_examples(half, -target)])
+    assert learned.taps.tolist() == [[0, 0, 0]] * 3
+    assert learned.relative_error == pytest.approx(1)
+
+
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [
