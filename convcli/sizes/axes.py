@@ -357,11 +357,13 @@ def size_formulas(axes: Sequence[Axis]) -> list[tuple[str, str]]:
     names = axis_names(len(axes))
     symbols, formulas = [axis.symbols() for axis in axes], [axis.formula() for axis in axes]
     if len(set(symbols)) > 1:
-        pairs = zip(names, symbols, formulas, strict=True)
-        return [(name, f"{symbol} = {formula}") for name, symbol, formula in pairs]
+        rows = zip(names, symbols, formulas, strict=True)
+        return [line for row in rows for line in _equation_lines(*row)]
     if len(set(formulas)) == 1:
-        name, equation = "side" if len(axes) > 1 else names[0], f"{symbols[0]} = {formulas[0]}"
-        if len(equation) <= MAX_EQUATION:
-            return [(name, equation)]
-        return [(name, symbols[0]), ("", f"= {formulas[0]}")]
+        return _equation_lines("side" if len(axes) > 1 else names[0], symbols[0], formulas[0])
     return [("side", symbols[0]), *zip(names, formulas, strict=True)]
+
+
+def _equation_lines(name: str, symbols: str, formula: str) -> list[tuple[str, str]]:
+    equation = f"{symbols} = {formula}"
+    return [(name, equation)] if len(equation) <= MAX_EQUATION else [(name, symbols), ("", f"= {formula}")]

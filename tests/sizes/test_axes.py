@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from convcli.errors import SizeError
 from convcli.sizes.adaptive import AdaptiveAxis
-from convcli.sizes.axes import adaptive_axes, output_size, pooling_axes, transposed_axes, window_axes
+from convcli.sizes.axes import (
+    adaptive_axes,
+    output_size,
+    pooling_axes,
+    size_formulas,
+    transposed_axes,
+    window_axes,
+)
 from convcli.sizes.searching import fully_read_sides, paddings_and_strides
 from convcli.sizes.text import NamedPadding, PaddingAmounts
 from convcli.sizes.transposed import TransposedAxis
@@ -264,6 +271,15 @@ def test_error_suggests_the_smallest_change_that_works(axis: Axis) -> None:
 )
 def test_formula_shows_the_numbers_of_the_axis(axis: Axis, text: str) -> None:
     assert axis.formula() == text
+
+
+def test_long_formulas_begin_a_line_with_their_numbers() -> None:
+    axes = window_axes((32, 17), (5, 3), stride=(2, 3), padding=((1, 2), (0, 3)), dilation=(1, 2))
+    assert size_formulas(axes) == [
+        ("height", "floor((n + p1 + p2 - f)/s) + 1 = floor((32 + 1 + 2 - 5)/2) + 1 = 16"),
+        ("width", "floor((n + p1 + p2 - (d·(f - 1) + 1))/s) + 1"),
+        ("", "= floor((17 + 0 + 3 - (2·(3 - 1) + 1))/3) + 1 = 6"),
+    ]
 
 
 def test_pooling_stride_defaults_to_the_window() -> None:
