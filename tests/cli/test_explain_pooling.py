@@ -85,6 +85,17 @@ def test_pooling_is_drawn_and_animated(convcli: Runner) -> None:
     )
 
 
+def test_pooling_of_nan(terminal: Runner) -> None:
+    Path("n.csv").write_text("1 nan\n2 3\n")
+    shown = terminal("explain", "n.csv", "--pool", "max")
+    assert "max    max(1, nan, 2, 3) = nan, from row 0, column 1\npixel  nan\n" in shown.out
+
+
+def test_pooling_of_sizes_takes_two_by_default(convcli: Runner) -> None:
+    assert convcli("explain", "--n", "6", "--pool", "max").out == "3x3\n"
+    assert convcli("explain", "--n", "2", "--pool", "avg", "--reads").out == "1 1\n1 1\n"
+
+
 def test_pooling_of_sizes(convcli: Runner) -> None:
     start = ("explain", "--n", "9", "--f", "2")
     assert convcli(*start, "--pool", "max").out == "4x4\n"

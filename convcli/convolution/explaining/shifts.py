@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.errors import SizeError
+from convcli.sizes.text import counted
 
 __all__ = ["Difference", "ShiftedResult", "measure_shifts"]
 
@@ -99,7 +100,7 @@ def measure_shifts(
     if width < 1:
         raise SizeError(
             f"--shift {largest}",
-            f"leaves nothing of a picture {image.shape[1]} pixels wide; use a smaller one",
+            f"leaves nothing of a picture {counted(image.shape[1], 'pixel')} wide; use a smaller one",
         )
     still = operation(image[:, largest:]).astype(np.float64)
     results = []
@@ -108,9 +109,9 @@ def measure_shifts(
         steps = shift // stride
         kept = still.shape[1] - steps
         if kept < 1:
+            width = counted(still.shape[1], "pixel")
             raise SizeError(
-                f"--shift {shift}",
-                f"moves everything out of a result {still.shape[1]} pixels wide; use a smaller one",
+                f"--shift {shift}", f"moves everything out of a result {width} wide; use a smaller one"
             )
         results.append(
             ShiftedResult(

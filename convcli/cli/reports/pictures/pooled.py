@@ -77,7 +77,11 @@ class PooledReport:
             parts.append(f"\nchannel {name}\n" if len(channels) > 1 else "\n")
             value = pooling.result_at(*self.position)
             window = pooling.window(*self.position)
-            how = number_text(pixel) if pixel == value else f"{number_text(value)}, written as {pixel}"
+            how = (
+                number_text(pixel)
+                if pixel == value or pixel != pixel
+                else f"{number_text(value)}, written as {pixel}"
+            )
             lines = [("mean" if pooling.mode == "avg" else "max", pooled_text(window, pooling.mode, value))]
             parts += [_window_text(window), "\n", labeled_text([*lines, ("pixel", how), *files])]
         if self.explained.matrix is not None:

@@ -19,13 +19,15 @@ def read_axes(
 ) -> tuple[Axis, Axis]:
     """Read the sizes of a window as typed: how it slides, down and across.
 
-    `pooling` is ``max`` or ``avg`` if it pools; the stride then defaults to the size of the window.
+    `pooling` is ``max`` or ``avg`` if it pools; the window is then 2 by default, and the stride its size.
 
     Raises
     ------
     UsageError, SizeError
         A size is missing or impossible.
     """
+    if pooling and f is None:
+        f = "2"
     if n is None or f is None:
         raise UsageError(
             "--n" if n is None else "--f", "missing; for example: convcli explain --n 6 --f 3 -o window.svg"
