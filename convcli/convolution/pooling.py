@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,6 @@ from convcli.convolution.algorithms.pooling import (
     pool_strip,
     rows_read,
     sums_type,
-    window_counts,
 )
 from convcli.convolution.buffers import BufferPool
 from convcli.convolution.statistics import Statistics
@@ -111,39 +111,37 @@ def pool(
     sums = pixels.dtype if mode == PoolMode.MAX else sums_type(pixels, rows, columns)
     exact = mode == PoolMode.AVG and pixels.dtype.kind != "f" and not rounded
 
+    def make_strip(start: int, target: NDArray[Any], buffers: BufferPool) -> None:
+        if mode == PoolMode.MAX:
+            pool_strip(pixels, rows, columns, start, target, np.maximum, buffers)
+        else:
+            average_strip(pixels, rows, columns, start, target, sums, buffers)
+
     def make(result: NDArray[Any]) -> None:
         if is_compiled():
             _pool_compiled(_readable(pixels).data, result.data, mode, rows, columns, jobs)
         else:
-            _pool_in_strips(pixels, result, mode, rows, columns, sums, jobs)
+            _for_each_strip(result, pixels[0].size * sums.itemsize * rows.stride, jobs, make_strip)
 
     return fill_array(make, shape, np.dtype(float) if exact else pixels.dtype, out, source=pixels)
 
 
-def _pool_in_strips(
-    pixels: NDArray[Any],
+def _for_each_strip(
     result: NDArray[Any],
-    mode: PoolMode,
-    rows: Axis,
-    columns: Axis,
-    sums: np.dtype[Any],
+    bytes_per_row: int,
     jobs: int | None,
+    compute: Callable[[int, NDArray[Any], BufferPool], None],
 ) -> None:
-    """Pool with numpy."""
-    strip = max(1, STRIP_BYTES // (pixels[0].size * sums.itemsize * rows.stride))
-    counts = (window_counts(rows), window_counts(columns)) if mode == PoolMode.AVG else None
+    """Call `compute` with the first row of each strip of the result, the strip, and buffers, on threads."""
+    height = max(1, STRIP_BYTES // bytes_per_row)
 
     def work(starts: WorkQueue) -> None:
         with BufferPool.borrow() as buffers, np.errstate(over="ignore", invalid="ignore"):  # inf - inf
             for start in starts:
-                target = result[start : start + strip]
-                if counts is None:
-                    pool_strip(pixels, rows, columns, start, target, np.maximum, buffers)
-                else:
-                    average_strip(pixels, rows, columns, start, target, sums, counts, buffers)
+                compute(start, result[start : start + height], buffers)
 
-    parts = range(0, rows.output, strip)
-    parallel_for(parts, work, thread_count(jobs, len(parts), result.size))
+    strips = range(0, len(result), height)
+    parallel_for(strips, work, thread_count(jobs, len(strips), result.size))
 
 
 def _readable(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -283,17 +281,12 @@ def pool_weighted(
     rows, columns = pooling_axes(
         (image.shape[0], image.shape[1]), size, stride=stride, padding=padding, ceil=ceil
     )
-    axes = rows, columns
-    strip = max(1, STRIP_BYTES // (image[0].size * 8 * rows.stride))
 
-    def work(starts: WorkQueue) -> None:
-        with BufferPool.borrow() as buffers, np.errstate(over="ignore", invalid="ignore"):
-            for start in starts:
-                target = result[start : start + strip]
-                target[...] = _weighted_strip(image, weights, axes, start, target, PoolMode(mode), buffers)
+    def correct(start: int, target: NDArray[Any], buffers: BufferPool) -> None:
+        axes = rows, columns
+        target[...] = _weighted_strip(image, weights, axes, start, target, PoolMode(mode), buffers)
 
-    parts = range(0, rows.output, strip)
-    parallel_for(parts, work, thread_count(jobs, len(parts), result.size))
+    _for_each_strip(result, image[0].size * 8 * rows.stride, jobs, correct)
     return result
 
 

@@ -39,13 +39,12 @@ def average_strip(
     start: int,
     target: NDArray[Any],
     dtype: np.dtype[Any],
-    axis_counts: tuple[NDArray[np.int64], NDArray[np.int64]],
     buffers: BufferPool,
 ) -> None:
     """Write the means of windows into `target`, which begins at row `start` of the result."""
     sums = buffers.array("sums", target.shape, dtype)
     pool_strip(pixels, rows, columns, start, sums, np.add, buffers)
-    down, across = axis_counts[0][start : start + len(target)], axis_counts[1]
+    down, across = window_counts(rows)[start : start + len(target)], window_counts(columns)
     if down.min() == down.max() and across.min() == across.max():
         counts: Any = down[0] * across[0]  # dividing by a scalar is faster
     else:
@@ -55,12 +54,9 @@ def average_strip(
     elif dtype == np.int64:
         np.copyto(target, _round_half_even(sums, counts), casting="unsafe")
     else:
-        # A float that resolves steps of 1/(2 count) puts the quotient on the right side of a half.
-        quotients = buffers.array(
-            "quotients", sums.shape, np.dtype(np.float32 if dtype == np.int16 else float)
-        )
-        np.copyto(quotients, sums)
-        np.divide(quotients, quotients.dtype.type(counts), out=quotients)
+        # float64 resolves steps of 1/(2 count), which puts the quotient on the right side of a half.
+        quotients = buffers.array("quotients", sums.shape, np.dtype(float))
+        np.divide(sums, counts, out=quotients)
         np.copyto(target, np.rint(quotients, out=quotients), casting="unsafe")
 
 
