@@ -13,7 +13,7 @@ from convcli.convolution.buffers import BufferPool
 from convcli.late_numpy import np
 from convcli.sizes.windowed import Axis
 
-__all__ = ["fast_length", "fourier", "tile_outputs", "transform_length"]
+__all__ = ["fourier", "tile_outputs", "transform_length"]
 
 NUMPY_SIDE, CORE_SIDE = 512, 256  # pixels of a tile, at least: its transform fits the cache
 
@@ -90,22 +90,10 @@ def tile_outputs(axis: Axis) -> int:
 
 
 def transform_length(minimum: int) -> int:
-    """Return the shortest length, at least `minimum`, that the engine transforms fast."""
-    return max(8, 1 << (minimum - 1).bit_length()) if is_compiled() else fast_length(minimum)
+    """Return a length, at least `minimum`, that the engine transforms fast.
 
-
-@cache
-def fast_length(minimum: int) -> int:
-    """Return the smallest length, at least `minimum`, whose only prime factors are 2, 3 and 5.
-
-    Examples
-    --------
-    >>> fast_length(37), fast_length(512)
-    (40, 512)
+    The core needs a power of two; numpy takes a product of 2, 3 and 5, which is at most a quarter longer.
     """
-    shortest = 1 << (minimum - 1).bit_length()
-    for fives in range(minimum.bit_length() // 2 + 1):
-        for threes in range(minimum.bit_length() + 1):
-            product = 5**fives * 3**threes
-            shortest = min(shortest, product << max(0, -(-minimum // product) - 1).bit_length())
-    return shortest
+    power = max(16, 1 << (minimum - 1).bit_length())
+    sixteenths = (16,) if is_compiled() else (9, 10, 12, 15, 16)
+    return next(power * part // 16 for part in sixteenths if power * part >= 16 * minimum)

@@ -48,7 +48,7 @@ STRIP_BYTES = 1 << 21  # smaller strips fit faster caches, but threads then wait
 # Measured on one core (AVX2), in nanoseconds; only their ratios matter.
 PASS_COST = 0.05  # one pass over the strip, per byte of an element
 PRODUCT_COST = 0.045  # a float32 multiply-accumulate in a matrix product; float64 takes twice as long
-FOURIER_COST, CORE_FOURIER_COST = 13.0, 7.5  # forward and inverse transform, per pixel of a tile
+FOURIER_COST, CORE_FOURIER_COST = 17.0, 7.5  # forward and inverse transform, per pixel of a tile
 
 
 # These process each channel separately.
