@@ -148,8 +148,6 @@ def fill_strip(
             continue
         if sources[0] == sources[-1] == -1:
             strip[:, outside] = border.value
-        elif border.kind == BorderKind.EDGE:  # broadcasting one column is faster than indexing
-            strip[:, outside] = strip[:, sources[0] + columns.before, None]
         else:
             strip[:, outside] = strip[:, sources + columns.before]
     if rows[0] < 0 or rows[-1] < 0:

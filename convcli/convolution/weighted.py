@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from convcli.convolution.algorithms.steps import kernel_norm
 from convcli.convolution.borders import Border, BorderKind, border_sources, fill_strip
@@ -24,6 +24,7 @@ from convcli.convolution.planning import (
     PlannedConvolution,
     plan_convolution,
 )
+from convcli.convolution.strips import run_convolution
 from convcli.kernels.filter import Combination, Matrix
 from convcli.late_numpy import np
 
@@ -246,8 +247,6 @@ class WeightedStrips:
             dilation=(rows.dilation, columns.dilation),
             jobs=1,
         )
-        from convcli.convolution.strips import run_convolution  # late: few pictures have weights
-
         sums = run_convolution(plan_convolution(image, taps, settings))
         return sums.astype(np.float64, copy=False)
 
@@ -274,16 +273,9 @@ def as_axes(array: Array, other: Array) -> Array:
 
 def _combined(combination: Combination, responses: Sequence[Array]) -> Array:
     """Combine the responses of several kernels."""
-    match combination:
-        case Combination.SINGLE:
-            return responses[0]
-        case Combination.STRONGEST:
-            return np.asarray(np.maximum.reduce(responses))
-        case Combination.MAGNITUDE:
-            return np.asarray(np.sqrt(np.sum(np.square(responses), axis=0)))
-        case Combination.ABSOLUTE_SUM:
-            return np.asarray(np.sum(np.abs(responses), axis=0))
-        case Combination.ABSOLUTE_MAXIMUM:
-            return np.asarray(np.max(np.abs(responses), axis=0))
-        case _:
-            assert_never(combination)
+    stacked = np.stack(responses)
+    if combination == Combination.MAGNITUDE:
+        return np.asarray(np.sqrt(np.square(stacked).sum(0)))
+    if combination.is_nonnegative:
+        stacked = np.abs(stacked)
+    return np.asarray(stacked.sum(0) if combination == Combination.ABSOLUTE_SUM else stacked.max(0))
