@@ -78,11 +78,6 @@ class Rendered(NamedTuple):
     pixels: NDArray[Any]
     losses: Losses
 
-    @property
-    def saturated(self) -> int:
-        """How many these are."""
-        return self.losses.saturated
-
 
 def adjust(values: ArrayLike, *, scale: float = 1, bias: float = 0) -> NDArray[Any]:
     """Return ``scale · values + bias``.

@@ -32,7 +32,7 @@ def one_after_the_other(
     values = adjust(apply_filter(image, chosen, **options), scale=scale, bias=bias)
     values = np.maximum(values, 0) if relu else values
     rendered = render_counted(values, how, depth=depth)
-    return rendered.pixels, rendered.saturated, measure(values), values.dtype
+    return rendered.pixels, rendered.losses.saturated, measure(values), values.dtype
 
 
 @settings(

@@ -23,7 +23,7 @@ UNSCALED_MODES = ["abs", "clip", "center"]  # those whose levels are exact in bi
 def rendered(values: Any, how: str, **options: Any) -> tuple[list[Any], int]:
     result = render_counted(values, how, **options)
     assert result.pixels.dtype == PIXELS[options.get("depth", 8)]
-    return result.pixels.tolist(), result.saturated
+    return result.pixels.tolist(), result.losses.saturated
 
 
 # Python numbers -------------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def test_raw_numbers_stay_numbers(values: Any) -> None:
     result = render_counted(values, "raw")
     assert result.pixels.dtype == values.dtype
     assert result.pixels.tolist() == values.tolist()
-    assert result.saturated == 0
+    assert result.losses.saturated == 0
 
 
 def test_raw_numbers_are_scaled() -> None:
@@ -222,7 +222,7 @@ def test_what_rounds_into_range_is_not_saturated(value: float, pixel: int, satur
 
 
 def test_every_saturated_pixel_of_every_channel_counts() -> None:
-    assert render_counted(np.full((3, 4, 2), 256)).saturated == 24
+    assert render_counted(np.full((3, 4, 2), 256)).losses.saturated == 24
 
 
 def test_rendering_rounds_once_after_scaling() -> None:

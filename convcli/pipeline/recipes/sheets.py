@@ -242,7 +242,8 @@ def _result_map(
     has_pixels = picture.pixels.dtype in PIXEL_DTYPES and rendering.channels != Channels.SUM
     if feature_map.keeps_brightness and has_pixels:
         rendered = render_counted(values, SignedMapping.CLIP, depth=picture.depth)
-        details = [f"{rendered.saturated} saturated"] if rendered.saturated else []
+        saturated = rendered.losses.saturated
+        details = [f"{saturated} saturated"] if saturated else []
         return _unscaled_map(replace(result, pixels=rendered.pixels)), details
     rounding_error = _rounding_error(feature_map, picture.pixels.dtype, max_magnitude)
     if values.ndim == 2 and is_matrix(picture):
