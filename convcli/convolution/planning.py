@@ -271,9 +271,7 @@ def plan_pixels(
     width = columns.before + columns.side + columns.after
     channels = math.prod(shape[2:])
     if core is None:
-        results = 1 if strategy == Strategy.SEPARABLE and combination == Combination.SINGLE else 2
-        itemsize = TYPE_BYTES[sum_type]
-        strip_rows = strip_height(strategy, rows, width, channels, itemsize, results=results)
+        strip_rows = strip_height(strategy, rows, width, channels, TYPE_BYTES[sum_type])
     else:
         strip_rows = _core_strip_height(rows, columns.output * channels, core.cost)
     plan = Plan(

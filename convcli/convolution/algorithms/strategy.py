@@ -43,7 +43,7 @@ Array: TypeAlias = "NDArray[Any]"
 EXACT_BY_FOURIER = 1 << 30
 MAX_FACTORS = 4  # maximum rank: pairs of a column and a row that a kernel is split into
 MIN_STRIPS = 4  # minimum for a large picture, so that all threads have work
-STRIP_BYTES = 1 << 21  # smaller strips fit faster caches, but threads then wait for the interpreter lock
+STRIP_BYTES = 1 << 20  # smaller strips fit faster caches, but threads then wait for the interpreter lock
 
 # Measured on one core (AVX2), in nanoseconds; only their ratios matter.
 PASS_COST = 0.05  # one pass over the strip, per byte of an element
@@ -84,18 +84,20 @@ def choose_strategy(
     core_costs : mapping
         What the strategies of the compiled core cost, if it can compute this.
     """
-    if not core_costs:
-        kernels = [matrix_array(matrix) for matrix in matrices]
-        return _choose_numpy_strategy(kernels, rows, columns, np.dtype(dtype), bound)
     costs = dict(core_costs)
+    if not costs:
+        costs = _numpy_costs(
+            [matrix_array(matrix) for matrix in matrices], rows, columns, np.dtype(dtype), bound
+        )
     if bound is None or bound < EXACT_BY_FOURIER:
         costs[Strategy.FOURIER] = len(matrices) * _cost_of_fourier(rows, columns)
     return min(costs, key=lambda strategy: costs[strategy])
 
 
-def _choose_numpy_strategy(
+def _numpy_costs(
     kernels: Sequence[Array], rows: Axis, columns: Axis, dtype: np.dtype[Any], bound: int | None
-) -> Strategy:
+) -> dict[Strategy, float]:
+    """Return what numpy's strategies cost that are exact, besides the Fourier transform."""
     step = columns.stride  # the caches load the pixels between, too, and columns are summed for all of them
     costs = {Strategy.SHIFTS: step * sum(_cost_of_shifts(taps, dtype) for taps in kernels)}
     factors = [_factors(taps) for taps in kernels]
@@ -107,13 +109,11 @@ def _choose_numpy_strategy(
                 _cost_of_shifts(column, dtype) + _cost_of_shifts(row, dtype) for column, row in pairs
             )
         if fits_float32:
-            line_costs = step * _cost_of_line(rows, dtype) + _cost_of_line(columns, dtype)
+            line_costs = step * _cost_of_bands(1, rows, dtype) + _cost_of_bands(1, columns, dtype)
             costs[Strategy.SEPARABLE_MATMUL] = len(pairs) * line_costs
     if fits_float32:
-        costs[Strategy.BANDED_MATMUL] = len(kernels) * _cost_of_bands(rows, columns, dtype)
-    if bound is None or bound < EXACT_BY_FOURIER:
-        costs[Strategy.FOURIER] = len(kernels) * _cost_of_fourier(rows, columns)
-    return min(costs, key=lambda strategy: costs[strategy])
+        costs[Strategy.BANDED_MATMUL] = len(kernels) * _cost_of_bands(rows.window, columns, dtype)
+    return costs
 
 
 def make_algorithm(
@@ -133,14 +133,12 @@ def make_algorithm(
     return separable_matmul(factors, rows, columns, taps, sum_dtype)
 
 
-def strip_height(
-    strategy: Strategy, rows: Axis, pixels_of_row: int, channels: int, itemsize: int, *, results: int
-) -> int:
-    """Return the number of result rows per strip; `results` is the number of arrays of that height."""
+def strip_height(strategy: Strategy, rows: Axis, pixels_of_row: int, channels: int, itemsize: int) -> int:
+    """Return the number of result rows per strip."""
     if strategy == Strategy.FOURIER:
         return tile_outputs(rows)
     row_bytes = pixels_of_row * itemsize * (1 if strategy in PER_CHANNEL else channels)
-    strip_bytes = min(STRIP_BYTES // results, max(row_bytes * rows.output // MIN_STRIPS, STRIP_BYTES // 8))
+    strip_bytes = min(STRIP_BYTES, max(row_bytes * rows.output // MIN_STRIPS, STRIP_BYTES // 8))
     # High compared to the kernel, so that strips overlap little.
     padded_rows = max(strip_bytes // row_bytes, 2 * rows.extent)
     height = max((padded_rows - rows.extent) // rows.stride + 1, 1)
@@ -179,18 +177,11 @@ def _cost_of_shifts(taps: Array, dtype: np.dtype[Any]) -> float:
     return passes * dtype.itemsize * PASS_COST
 
 
-def _cost_of_line(axis: Axis, dtype: np.dtype[Any]) -> float:
+def _cost_of_bands(lines: int, axis: Axis, dtype: np.dtype[Any]) -> float:
+    """Return what products with the banded matrices of so many lines of taps cost."""
     itemsize = 8 if dtype == np.float64 else 4
-    return itemsize * (_pixels_of_block(axis) * PRODUCT_COST / 4 + PASS_COST)
-
-
-def _cost_of_bands(rows: Axis, columns: Axis, dtype: np.dtype[Any]) -> float:
-    itemsize = 8 if dtype == np.float64 else 4
-    return itemsize * (rows.window * _pixels_of_block(columns) * PRODUCT_COST / 4 + 2 * PASS_COST)
-
-
-def _pixels_of_block(axis: Axis) -> int:
-    return (block_size(axis) - 1) * axis.stride + axis.extent
+    pixels = (block_size(axis) - 1) * axis.stride + axis.extent
+    return itemsize * (lines * pixels * PRODUCT_COST / 4 + min(lines, 2) * PASS_COST)
 
 
 def _cost_of_fourier(rows: Axis, columns: Axis) -> float:
