@@ -185,7 +185,7 @@ function windowCells([rows, columns], at) {
 
 /** The largest or the mean of values. */
 function pooled(operation, values) {
-  if (operation === "max") return values.reduce((most, value) => Math.max(most, value), -Infinity);
+  if (operation === "max") return Math.max(...values);
   return values.reduce((total, value) => total + value, 0) / values.length;
 }
 

@@ -27,7 +27,7 @@ Array = NDArray[Any]
 
 MAX_SIDE = 512  # pixels of the image
 MAX_PADDED = 1024  # pixels, with padding
-MAX_KERNEL = 32  # coefficients per side, each with a field
+MAX_KERNEL = 32  # coefficients per side, each with a field; also values of a window that pools
 MAX_CHANNELS = 16
 NAMED = (
     "vertical",
@@ -197,6 +197,7 @@ class Playground:
         if self.pooling is not None:
             _, size, stride_, padding, ceil = self.pooling
             axes = pooling_axes((height, width), size, stride=stride_, padding=padding, ceil=ceil)
+            _check_limit("window", tuple(axis.window for axis in axes), MAX_KERNEL)
         _check_limit("padded image", tuple(axis.before + axis.side + axis.after for axis in axes), MAX_PADDED)
 
     @property

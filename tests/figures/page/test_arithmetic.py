@@ -186,12 +186,6 @@ def test_what_does_not_fit_is_explained(page: "Page", change: dict[str, Any], er
     assert changed.startswith(error)
 
 
-def test_windows_of_a_whole_picture_are_pooled(page: "Page") -> None:
-    largest = page.evaluate("pooled('max', Array.from({ length: 512 * 512 }, (_, index) => -index - 3))")
-    assert largest == -3
-    assert page.evaluate("Number.isNaN(pooled('max', [1, NaN, 2]))")
-
-
 @pytest.fixture
 def page(show: "Callable[..., Page]") -> "Page":
     edge = np.array([[10, 10, 10, 0, 0, 0]] * 6)

@@ -10,7 +10,13 @@ from convcli.convolution.planning import ConvolutionSettings
 from convcli.drawing.shapes import PALETTE, Ink
 from convcli.errors import SizeError
 from convcli.figures.page.page import playground_page
-from convcli.figures.page.playground import KernelChoice, Playground, as_kernel_choice, fit_image
+from convcli.figures.page.playground import (
+    KernelChoice,
+    Playground,
+    PoolingWindow,
+    as_kernel_choice,
+    fit_image,
+)
 from convcli.kernels.lookup import get_filter
 from tests.figures.page.pages import EDGE, edge, numbers, photo, pooling, volume
 
@@ -182,6 +188,7 @@ def test_the_page_has_the_exact_values(
         ({"image": np.zeros((4, 4, 17))}, "17 channels", "are too many for a page; it shows at most 16"),
         ({"choice": KernelChoice("", (np.ones((33, 1)),))}, "kernel 33x1", "is too large for a page; it shows at most 32 a side"),
         ({"choice": KernelChoice("", (np.ones((3, 3, 2)),))}, "kernel 3x3x2", "does not fit an image of 1 channel"),
+        ({"image": np.zeros((40, 40)), "pooling": PoolingWindow(size=(33, 2))}, "window 33x2", "is too large for a page; it shows at most 32 a side"),
         ({"settings": ConvolutionSettings(padding=600)}, "padded image 1206x1206", "is too large for a page; it shows at most 1024 a side"),
         ({"image": np.zeros((2, 2))}, "filter 3 on input 2", "gives floor((2 + 2·0 - 3)/1) + 1 = 0"),
     ],
