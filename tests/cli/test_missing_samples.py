@@ -362,3 +362,16 @@ def test_a_sheet_weights_colors_as_the_results_do(convcli: Runner) -> None:
         assert ran.code == 0
         records[mode] = Path(f"{mode}.png").read_bytes()
     assert records["weighted"] != records["straight"]
+
+
+@pytest.mark.parametrize("signed", ["gray", "stretch"])
+def test_no_scale_shows_infinity(convcli: Runner, terminal: Runner, signed: str) -> None:
+    np.save("i.npy", np.array([[np.inf, 1, -np.inf, 2]]))
+    ran = convcli("apply", "i.npy", "--kernel", "1", "--signed", signed, "-o", "i.png")
+    assert (ran.code, ran.out) == (0, "i.png\n")
+    note = "convcli: note: i.npy: 50 % of the pixels are infinite; -o x.npy keeps the numbers\n"
+    assert ran.err.splitlines(keepends=True)[-1] == note
+    assert opened("i.png").tolist()[0] == {"gray": [255, 192, 0, 255], "stretch": [255, 0, 0, 255]}[signed]
+    np.save("n.npy", np.array([[np.inf, np.nan]]))
+    shown = terminal("apply", "n.npy", "--kernel", "1")
+    assert shown.out.startswith("n.npy, kernel  (1x2, float64, no finite value)\n")

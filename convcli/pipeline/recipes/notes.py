@@ -90,11 +90,13 @@ class PixelNotes(NamedTuple):
             ways += f" or {f'--scale {fitting}' if fitting else 'another --scale'}"
         is_saturated = saturated > MOST_SATURATED * size
         if is_saturated:
-            helps = f"{ways} shows them"
+            helps = f"saturate; {ways} shows them,"
             if is_amplified and has_pixels:
-                helps = "--scale gain divides by the gain of the filter"
+                helps = "saturate; --scale gain divides by the gain of the filter,"
+            elif mapping in NEEDS_RANGE:
+                helps = "are infinite;"
             share = saturated / size
-            notes.append(f"{share * 100:.0f} % of the pixels saturate; {helps}, -o x.npy keeps the numbers")
+            notes.append(f"{share * 100:.0f} % of the pixels {helps} -o x.npy keeps the numbers")
         elif mapping not in NEEDS_RANGE and (
             _loses_contrast(picture.raster or picture.pixels, pixels)
             if has_pixels

@@ -109,7 +109,8 @@ def _format_summary(record: Mapping[str, object], finished: Finished) -> str:
         f"{end:.6g}" if isinstance(end, float) else f"{end}" for end in (record["min"], record["max"])
     )
     frames = f"{record['frames']} frames of " if record.get("frames", 1) != 1 else ""
-    text = f"({frames}{record['shape_out']}, {record['dtype']} from {low} to {high})"
+    extent = ", no finite value" if record["min"] is None else f" from {low} to {high}"
+    text = f"({frames}{record['shape_out']}, {record['dtype']}{extent})"
     saturated = int(str(record["saturated"])) - int(str(record.get("nan", 0)))  # a note reports NaN
     if saturated and not finished.is_saturation_noted:
         values = counted(saturated, "value")
