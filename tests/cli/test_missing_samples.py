@@ -374,4 +374,4 @@ def test_no_scale_shows_infinity(convcli: Runner, terminal: Runner, signed: str)
     assert opened("i.png").tolist()[0] == {"gray": [255, 192, 0, 255], "stretch": [255, 0, 0, 255]}[signed]
     np.save("n.npy", np.array([[np.inf, np.nan]]))
     shown = terminal("apply", "n.npy", "--kernel", "1")
-    assert shown.out.startswith("n.npy, kernel  (1x2, float64, no finite value)\n")
+    assert shown.out == "n-kernel.npy  (1x2, float64, no finite value)\n"
