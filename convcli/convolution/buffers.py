@@ -27,22 +27,14 @@ class BufferPool:
 
     def __init__(self) -> None:
         self._blocks: dict[str, NDArray[np.uint8]] = {}
-        self._arrays: dict[tuple[str, tuple[int, ...], np.dtype[Any]], NDArray[Any]] = {}
 
     def array(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Return an uninitialized array; the same arguments return the same array.
-
-        Arrays of the same name share memory, so requesting one invalidates the others.
-        """
-        key = (name, shape, dtype)
-        if key not in self._arrays:
-            size = math.prod(shape) * dtype.itemsize
-            block = self._blocks.get(name)
-            if block is None or block.size < size:
-                block = self._blocks[name] = np.empty(size, np.uint8)
-                self._arrays = {other: array for other, array in self._arrays.items() if other[0] != name}
-            self._arrays[key] = block[:size].view(dtype).reshape(shape)
-        return self._arrays[key]
+        """Return an uninitialized array; arrays of the same name share memory."""
+        size = math.prod(shape) * dtype.itemsize
+        block = self._blocks.get(name)
+        if block is None or block.size < size:
+            block = self._blocks[name] = np.empty(size, np.uint8)
+        return block[:size].view(dtype).reshape(shape)
 
     @classmethod
     @contextmanager
@@ -52,7 +44,6 @@ class BufferPool:
             buffers = cls._spare_pools.pop()
         except IndexError:
             buffers = cls()
-        buffers._arrays.clear()
         yield buffers
         if (
             sum(block.size for block in buffers._blocks.values()) <= MAX_POOL_BYTES
