@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from convcli.convolution.borders import BorderKind, border_sources
 from convcli.convolution.planning import ConvolutionSettings, Image, Plan, plan_convolution
 from convcli.convolution.strips import run_convolution
 from convcli.kernels.filter import Filter
 from convcli.kernels.lookup import get_filter
-from convcli.late_numpy import np
 from convcli.pictures.arrays import image_array
 from convcli.sizes.axes import window_axes
 from convcli.sizes.per_axis import Padding, Pair
@@ -203,7 +203,7 @@ def center_pixels(
         (pixels.shape[0], pixels.shape[1]), window, stride=stride, padding=padding, dilation=dilation
     )
     rows, columns = (
-        (np.arange(axis.output) * axis.stride + (axis.extent - 1) // 2 - axis.before).clip(0, axis.side - 1)
+        border_sources(axis, BorderKind.EDGE)[(axis.extent - 1) // 2 :: axis.stride][: axis.output]
         for axis in (axis.with_bounded_steps() for axis in axes)
     )
     under: Image = pixels[rows[:, None], columns]

@@ -17,7 +17,7 @@ from convcli.convolution.algorithms.strategy import (
     choose_sum_type,
     strip_height,
 )
-from convcli.convolution.borders import Border, parse_border
+from convcli.convolution.borders import Border, border_sources, parse_border
 from convcli.errors import KernelError, SizeError
 from convcli.kernels.filter import Combination, Filter, Matrix, kernel_array, matrix_array
 from convcli.late_numpy import np
@@ -200,6 +200,12 @@ class PlannedConvolution:
     def kernels(self) -> tuple[NDArray[Any], ...]:
         """The kernels as arrays."""
         return tuple(map(matrix_array, self.matrices))
+
+    @cached_property
+    def sources(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Which row and column of the image each one of the padded image shows, see `border_sources`."""
+        kind = self.border.kind
+        return border_sources(self.rows, kind), border_sources(self.columns, kind)
 
     def working_bytes(self, value_bytes: int) -> int:
         """Return an upper bound on what the threads hold while they work, besides the result.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from convcli.convolution.algorithms.strategy import PER_CHANNEL, make_algorithm
-from convcli.convolution.borders import border_sources, fill_strip
+from convcli.convolution.borders import fill_strip
 from convcli.convolution.buffers import BufferPool
 from convcli.convolution.compiled import CoreStrips
 from convcli.convolution.planning import Image, PlannedConvolution
@@ -62,12 +62,10 @@ class _NumpyStrips:
             make_algorithm(plan.strategy, taps, planned.rows, planned.columns, plan.sum_dtype)
             for taps in planned.kernels
         ]
-        axes = planned.rows, planned.columns
-        self._sources = [border_sources(axis, planned.border.kind) for axis in axes]
 
     def compute(self, start: int, buffers: BufferPool, queue: WorkQueue, target: Image) -> None:
         """Write the values of the rows from `start` on into the target."""
-        planned, (rows, columns) = self._planned, self._sources
+        planned, (rows, columns) = self._planned, self._planned.sources
         strip = self._empty_strip(len(target), buffers)
         first = start * planned.rows.stride
         source_rows = rows[first : first + len(strip)]
@@ -78,7 +76,7 @@ class _NumpyStrips:
 
     def _empty_strip(self, height: int, buffers: BufferPool) -> Image:
         rows, channels = self._planned.rows, self._planned.pixels.shape[2:]
-        shape = ((height - 1) * rows.stride + rows.extent, len(self._sources[1]))
+        shape = ((height - 1) * rows.stride + rows.extent, len(self._planned.sources[1]))
         if self._planned.plan.strategy in PER_CHANNEL:
             planes = buffers.array("strip", (*channels, *shape), self._planned.plan.sum_dtype)
             return np.moveaxis(planes, range(-2, 0), (0, 1))

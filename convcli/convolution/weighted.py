@@ -17,7 +17,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from convcli.convolution.algorithms.steps import kernel_norm
-from convcli.convolution.borders import Border, BorderKind, border_sources, fill_strip
+from convcli.convolution.borders import Border, BorderKind, fill_strip
 from convcli.convolution.planning import (
     THREAD_BYTES,
     ConvolutionSettings,
@@ -157,9 +157,6 @@ class WeightedStrips:
         self.planned = planned
         self.weights = weights
         self.dtype = planned.plan.dtype if planned.plan.dtype.kind == "f" else np.dtype(np.float64)
-        self._sources = tuple(
-            border_sources(axis, planned.border.kind) for axis in (planned.rows, planned.columns)
-        )
         has_value = planned.border.kind in (BorderKind.ZERO, BorderKind.CONSTANT)
         self._weight_border = Border(BorderKind.CONSTANT, self.weights.full) if has_value else planned.border
         arrays = planned.pixels, self.weights.array
@@ -205,11 +202,11 @@ class WeightedStrips:
 
     def _padded(self, image: Array, rows: slice, border: Border) -> Array:
         """Return the part of an image that the windows of these rows of the result read, with its border."""
-        axis = self.planned.rows
+        axis, (source_rows, source_columns) = self.planned.rows, self.planned.sources
         first, last = rows.start * axis.stride, (rows.stop - 1) * axis.stride + axis.extent
         dtype = image.dtype if self._exact else np.dtype(np.float64)
-        strip = np.empty((last - first, len(self._sources[1]), *image.shape[2:]), dtype)
-        fill_strip(strip, image, self._sources[0][first:last], self._sources[1], self.planned.columns, border)
+        strip = np.empty((last - first, len(source_columns), *image.shape[2:]), dtype)
+        fill_strip(strip, image, source_rows[first:last], source_columns, self.planned.columns, border)
         return strip
 
     def _weigh(self, pixels: Array, weights: Array) -> _Samples:
