@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from convcli.convolution.algorithms.steps import EXACT_IN_FLOAT64
+from convcli.convolution.algorithms.definitions import EXACT_IN_FLOAT64
 from convcli.convolution.borders import border_positions
 from convcli.convolution.planning import PlannedConvolution
 from convcli.convolution.rendering import NEEDS_RANGE, Adjustment, Losses, SignedMapping

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict
 
 from convcli.convolution.algorithms.core import CorePlan, plan_core
-from convcli.convolution.algorithms.steps import kernel_norm
+from convcli.convolution.algorithms.definitions import kernel_norm
 from convcli.convolution.algorithms.strategy import (
     EXACT_IN_FLOAT32,
     Strategy,

@@ -16,7 +16,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from convcli.convolution.algorithms.steps import kernel_norm
+from convcli.convolution.algorithms.definitions import kernel_norm
 from convcli.convolution.borders import Border, BorderKind, fill_strip
 from convcli.convolution.planning import (
     THREAD_BYTES,

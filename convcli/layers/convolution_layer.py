@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from convcli.compiled.engine import is_compiled
-from convcli.convolution.algorithms.steps import BLAS_SINGLE_THREAD_LIMIT
+from convcli.convolution.algorithms.definitions import BLAS_SINGLE_THREAD_LIMIT
 from convcli.convolution.buffers import BufferPool
 from convcli.errors import SizeError
 from convcli.layers.checks import (

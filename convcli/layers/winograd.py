@@ -19,7 +19,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from convcli.convolution.algorithms.steps import BLAS_SINGLE_THREAD_LIMIT
+from convcli.convolution.algorithms.definitions import BLAS_SINGLE_THREAD_LIMIT
 from convcli.convolution.buffers import BufferPool
 from convcli.layers.im2col import LayerAlgorithm, zero_padded
 from convcli.sizes.windowed import Axis

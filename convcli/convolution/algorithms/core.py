@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from convcli.compiled.engine import is_compiled
-from convcli.convolution.algorithms.steps import EXACT_IN_FLOAT32, EXACT_IN_FLOAT64, Strategy
+from convcli.convolution.algorithms.definitions import EXACT_IN_FLOAT32, EXACT_IN_FLOAT64, Strategy
 from convcli.kernels.filter import Matrix, separate
 from convcli.sizes.windowed import Axis
 

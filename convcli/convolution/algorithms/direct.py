@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from convcli.convolution.algorithms.steps import (
+from convcli.convolution.algorithms.definitions import (
     HEADROOM,
     IDENTITY_AXIS,
     Algorithm,

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 from convcli.compiled.engine import is_compiled
+from convcli.convolution.algorithms.definitions import Algorithm, Array, block_starts
 from convcli.convolution.algorithms.direct import per_channel
-from convcli.convolution.algorithms.steps import Algorithm, Array, block_starts
 from convcli.convolution.buffers import BufferPool
 from convcli.late_numpy import np
 from convcli.sizes.windowed import Axis

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from convcli.convolution.algorithms.direct import columns_then_rows, per_channel
-from convcli.convolution.algorithms.steps import (
+from convcli.convolution.algorithms.definitions import (
     BLAS_SINGLE_THREAD_LIMIT,
     IDENTITY_AXIS,
     Algorithm,
@@ -14,6 +13,7 @@ from convcli.convolution.algorithms.steps import (
     Factors,
     block_size,
 )
+from convcli.convolution.algorithms.direct import columns_then_rows, per_channel
 from convcli.convolution.buffers import BufferPool
 from convcli.late_numpy import np
 from convcli.sizes.windowed import Axis

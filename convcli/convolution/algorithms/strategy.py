@@ -6,10 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from convcli.compiled.engine import is_compiled
-from convcli.convolution.algorithms.direct import separable, shifts
-from convcli.convolution.algorithms.fourier import fourier, tile_outputs, transform_length
-from convcli.convolution.algorithms.matmul import banded_matmul, separable_matmul
-from convcli.convolution.algorithms.steps import (
+from convcli.convolution.algorithms.definitions import (
     EXACT_IN_FLOAT32,
     HEADROOM,
     Algorithm,
@@ -17,6 +14,9 @@ from convcli.convolution.algorithms.steps import (
     block_size,
     kernel_norm,
 )
+from convcli.convolution.algorithms.direct import separable, shifts
+from convcli.convolution.algorithms.fourier import fourier, tile_outputs, transform_length
+from convcli.convolution.algorithms.matmul import banded_matmul, separable_matmul
 from convcli.kernels.filter import Matrix, matrix_array, separate
 from convcli.late_numpy import np
 from convcli.sizes.windowed import Axis
