@@ -92,12 +92,12 @@ def test_output_of_shape_is_the_input(convcli: Runner) -> None:
                 "",
                 "weights      5x5x3x6",
                 "bias         1x1x1x6",
-                "output       28x28x6: 4,704 activations",
+                "output       28x28x6: 4,704 values",
                 "MACs         352,800 multiply-accumulates (bias and activation not counted); 705,600 FLOPs, 2 each",
                 "connections  each output value depends on 75 of 3,072 inputs",
                 "sharing      each weight is used at 784 positions",
                 "dense layer  (32·32·3 + 1)·(28·28·6) = 14,455,392 parameters",
-                "             31,700 times the parameters, 40 times the MACs",
+                "             31,700 times the parameters, 41.0 times the MACs",
             ),
         ),
         (
@@ -165,7 +165,7 @@ def test_terminal_shows_bytes_and_the_costs_of_a_batch(terminal: Runner) -> None
             "",
             "weights      5x5x3x6",
             "bias         1x1x1x6",
-            "output       28x28x6: 4,704 activations",
+            "output       28x28x6: 4,704 values",
             "A            m x n_h x n_w x n_c = 64 x 28 x 28 x 6",
             "params       456; 912 bytes as fp16",
             "MACs         22,579,200 for a mini-batch of 64: multiply-accumulates (bias, normalization and activation not counted);",
@@ -175,7 +175,7 @@ def test_terminal_shows_bytes_and_the_costs_of_a_batch(terminal: Runner) -> None
             "connections  each output value depends on 75 of 3,072 inputs",
             "sharing      each weight is used at 784 positions",
             "dense layer  (32·32·3 + 1)·(28·28·6) = 14,455,392 parameters",
-            "             31,700 times the parameters, 40 times the MACs",
+            "             31,700 times the parameters, 41.0 times the MACs",
         ),
         "",
     )
@@ -303,6 +303,13 @@ def test_json_of_a_dense_layer(params: Runner) -> None:
         "reads": [0],
         "writes": 1,
     }
+
+
+@pytest.mark.parametrize(("side", "times"), [(3, "114"), (5, "41.0"), (7, "20.9"), (9, "12.6"), (15, "4.55")])
+def test_multiples_are_rounded_to_three_digits(terminal: Runner, side: int, times: str) -> None:
+    # Each output value needs 32·32·3 products in a dense layer, f·f·3 in a convolution.
+    ran = terminal("params", "--n", "32x32x3", "--f", str(side), "--c-out", "6")
+    assert ran.out.endswith(f" times the parameters, {times} times the MACs\n")
 
 
 def test_json_is_exact_where_no_ratio_can_be_written(params: Runner) -> None:
@@ -444,7 +451,7 @@ def test_the_costs_of_a_layer_on_a_volume(terminal: Runner) -> None:
     assert ran.out.startswith(
         "(f_d·f_h·f_w·c_in + 1)·c_out = (3·7·7·3 + 1)·64 = 28,288\n\nweights      3x7x7x3x64\nbias         1x1x1x1x64\n"
     )
-    assert f"output       14x54x53x64: {positions * 64:,} activations\n" in ran.out
+    assert f"output       14x54x53x64: {positions * 64:,} values\n" in ran.out
     assert f"MACs         {positions * weights:,} multiply-accumulates" in ran.out
     assert f"sharing      each weight is used at {positions:,} positions\n" in ran.out
 

@@ -176,7 +176,7 @@ def _dense_comparison(stage: Stage, costs: Lines) -> Lines:
     macs, macs_of_dense = stage.macs or 0, dense.macs or 0
     sum_text = _sum_with_bias(_product(stage.input), bias=stage.biases is not None)
     return [
-        ("output", f"{format_size(stage.output)}: {stage.activations:,} activations"),
+        ("output", f"{format_size(stage.output)}: {stage.activations:,} values"),
         *costs,
         (
             "connections",
@@ -197,4 +197,13 @@ def _sum_with_bias(terms: str, *, bias: bool) -> str:
 
 
 def _ratio(large: int, small: int) -> str:
-    return f"{large // small:,} times" if large >= 10 * small else f"{large / small:.2f} times"
+    """Write a multiple, rounded to three digits, or to a whole number from 100 on.
+
+    Examples
+    --------
+    >>> _ratio(3072, 75), _ratio(1024, 9), _ratio(20, 3)
+    ('41.0 times', '114 times', '6.67 times')
+    """
+    if large >= 100 * small:  # too large, perhaps, for a float
+        return f"{(2 * large + small) // (2 * small):,} times"
+    return f"{large / small:.{1 if large >= 10 * small else 2}f} times"
