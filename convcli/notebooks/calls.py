@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from convcli.convolution.pooling import PoolMode
 from convcli.convolution.rendering import SignedMapping
 from convcli.errors import KernelError, UsageError, parse_choice
@@ -18,6 +16,7 @@ from convcli.kernels.filter import Filter, custom_filter
 from convcli.kernels.lookup import get_filter
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.notebooks.figure import Explained, Figure
+from convcli.pictures.arrays import image_array
 from convcli.pictures.channels import Channels
 from convcli.pictures.picture import Picture
 from convcli.pictures.reading import read_picture
@@ -314,7 +313,7 @@ def _as_picture(image: Picture | str | os.PathLike[str] | ArrayLike) -> Picture:
         return image
     if isinstance(image, str | os.PathLike):
         return read_picture(image)
-    return Picture(np.asarray(image))
+    return Picture(image_array(image))
 
 
 def _position(at: tuple[int, int]) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from tests.support.command_line import SAMPLES, SVG, Runner, nothing_changes
 
 CAT, CAMERA = SAMPLES / "chelsea.png", SAMPLES / "camera.png"
 TRIPLE: Any = (1, 2, 3)
+MASKED = np.ma.masked_equal([[1, 2], [3, 4]], 2)
 SIX = np.array([[10, 10, 10, 0, 0, 0]] * 6)
 
 
@@ -203,6 +204,8 @@ def test_a_file_that_cannot_be_written_is_refused(figure: Any, name: str, why: s
         (lambda: library.sheet(SIX, ["sobel-x"] * 300), "filters: would have 301 pictures"),
         (lambda: library.direction(SIX, "sobel-x"), "gives no direction; use one of prewitt, sobel"),
         (lambda: library.show_filter(np.ones((3, 3, 2))), "is a volume"),
+        (lambda: library.explain(MASKED, "box"), "has 1 masked value, but masks are not read"),
+        (lambda: library.sheet(MASKED, ["box"]), "has 1 masked value, but masks are not read"),
         (lambda: library.show_reads(3, 5), "filter 5 "),
         (lambda: library.show_reads(65, 3), "is too large to draw"),
         (lambda: library.show_filter([[1, 0]], angle=3), "angle: applies to a filter by name"),
