@@ -234,5 +234,8 @@ def test_weights_by_alpha_are_noted(convcli: Runner) -> None:
     ran = convcli("explain", "glass.png", "--kernel", "@box.npy", "--at", "1,1")
     assert ran.code == 0
     assert "glass.png: the window has transparent pixels, so apply weights colors by alpha" in ran.err
+    record = json.loads(convcli("explain", "glass.png", "--kernel", "@box.npy", "--at", "1,1", "--json").out)
+    sums = [cell["sum"] for channel in record["channels"] for cell in channel["cells"]]
+    assert record["sum"] == sum(sums) != record["value"]
     assert convcli("apply", "glass.png", "--kernel", "@box.npy", "--signed", "raw", "-o", "o.npy").code == 0
     assert float(ran.out) == np.load("o.npy")[1, 1]

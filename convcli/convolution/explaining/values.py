@@ -216,7 +216,7 @@ class ExplainedResult:
 
     def combined(self, row: int, column: int) -> int | float:
         """Return what bias and ReLU are applied to: the sum, or what the kernels' sums combine to."""
-        if not self.bias and not self.relu:
+        if not (self.bias or self.relu or self.is_volume):  # alpha may weight the result of a volume
             return self.result_at(row, column)
         totals = [weighted_sum.total for weighted_sum in self.weighted_sums(row, column)]
         match self.combination:
