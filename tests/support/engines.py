@@ -49,7 +49,7 @@ NEEDS_CORE = pytest.mark.skipif(not _is_built(), reason="the compiled core is no
 
 def instruction_sets() -> tuple[str, ...]:
     """Return the instruction sets that the core has here, the best first; none if it is not built."""
-    if not is_compiled():
+    if not _is_built():
         return ()
     from convcli.compiled import core  # late: it may not be built
 

@@ -97,8 +97,8 @@ def read_steps() -> list[Step]:
     Examples
     --------
     >>> step = read_steps()[0]
-    >>> step.number, step.commands
-    (1, ['convcli filters sobel-x --tuning'])
+    >>> step.number, step.commands[0]
+    (1, 'convcli filters sobel-x --tuning')
     """
     steps: list[Step] = []
     blocks = iter(source_blocks())
