@@ -262,14 +262,44 @@ def test_worked_example_as_colours(convcli: Runner) -> None:
     edge = np.array([[10, 10, 10, 0, 0, 0]] * 6)
     arguments = "--filter", "vertical", "--padding", "valid"
     (whole, input_panel), (about, result) = panels_of(convcli, SAMPLES / "vertical-edge.csv", *arguments)
-    assert (whole["title"], whole["scale"], whole["shown"]) == ("input", "53x", "gray")
-    assert (whole["low"], whole["high"], whole["min"], whole["max"]) == (-10, 10, 0, 10)
-    # Zero is mid-gray. The corners of the cells are free of numbers and lines.
-    assert np.array_equal(input_panel[3::53, 3::53, 0], np.where(edge, 255, 128))
+    # The input has no negative numbers, so zero is black. The corners of the cells are free of numbers and lines.
+    assert (whole["title"], whole["scale"], whole["shown"]) == ("input", "53x", "levels")
+    assert (whole["low"], whole["high"], whole["min"], whole["max"]) == (0, 10, 0, 10)
+    assert np.array_equal(input_panel[3::53, 3::53, 0], np.where(edge, 255, 0))
+    # The filter can give negative numbers, so zero is mid-gray, even if all are positive.
     assert np.array_equal(result[3::53, 3::53, 0], [[128, 255, 255, 128]] * 4)
     assert (about["low"], about["high"], about["min"], about["max"]) == (-30, 30, 0, 30)
     numbers = result.reshape(4, 53, 4, 53, 3)[:, 5:-5, :, 5:-5]
     assert (numbers < 100).any(axis=(1, 3, 4)).all()  # black on white and on gray
+
+
+@pytest.mark.parametrize(
+    ("signed", "levels"),
+    [
+        ("abs", {0: 0, -30: 255, 30: 255, -20: 170, 20: 170}),
+        ("clip", {0: 0, -30: 0, 30: 255, -20: 0, 20: 170}),
+    ],
+)
+@pytest.mark.usefixtures("in_folder")
+def test_absolute_values_of_a_matrix_are_scaled(convcli: Runner, signed: str, levels: dict[int, int]) -> None:
+    arguments = SAMPLES / "two-edges.csv", "--filter", "vertical", "--p", "0"
+    values = convcli("apply", *arguments).out
+    rows = [[int(number) for number in line.split()] for line in values.splitlines()]
+    (whole, _), (about, result) = panels_of(convcli, *arguments, "--signed", signed)
+    assert [panel["shown"] for panel in (whole, about)] == ["levels", "levels"]
+    assert (about["low"], about["high"], about["min"], about["max"]) == (0, 30, 0, 30)
+    side = int(about["scale"][:-1])
+    assert result[3::side, 3::side, 0].tolist() == [[levels[number] for number in row] for row in rows]
+
+
+@pytest.mark.usefixtures("in_folder")
+def test_results_of_a_matrix_that_cannot_be_negative_are_black_to_white(convcli: Runner) -> None:
+    Path("signed.csv").write_text("0 -10 10\n" * 3)
+    for name, shown in ((SAMPLES / "vertical-edge.csv", "levels"), ("signed.csv", "gray")):
+        found = panels_of(convcli, name, "--filter", "box")
+        assert [about["shown"] for about, _ in found] == [shown, shown]
+    found = panels_of(convcli, SAMPLES / "vertical-edge.csv", "--filter", "sobel")
+    assert [about["shown"] for about, _ in found] == ["levels", "levels"]
 
 
 @pytest.mark.usefixtures("in_folder")
@@ -279,7 +309,7 @@ def test_numbers_are_left_out_where_there_is_no_room(convcli: Runner) -> None:
     np.save("long.npy", np.full((12, 12), 123456789))
     for name in ("wide.csv", "long.npy"):
         (about, shown), _ = panels_of(convcli, name, "--filter", "identity")
-        assert about["shown"] == "gray"
+        assert about["shown"] == "levels"
         cells = shown.reshape(shown.shape[0] // int(about["scale"][:-1]), int(about["scale"][:-1]), -1)
         assert (cells == cells[:, :1]).all()
 

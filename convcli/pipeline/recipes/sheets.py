@@ -23,7 +23,7 @@ from convcli.figures.color_maps import (
     signed_map,
 )
 from convcli.figures.filters.swatches import swatch
-from convcli.figures.matrices import draw_numbers, is_matrix, number_texts
+from convcli.figures.matrices import as_matrix, draw_numbers, is_matrix, number_texts
 from convcli.figures.scaling import ENLARGED_SIDE, Scaling, max_panel_side
 from convcli.figures.sheet import Panel, draw_sheet, short_number
 from convcli.kernels.banks import Bank
@@ -214,6 +214,8 @@ def _draw_filter(
             count = len(sheet_filter.maps)
             result = replace(maps, pixels=maps.pixels[..., number::count], maps=False)
         result = without_channel_axis(result)
+        if is_matrix(picture) and sheet_filter.rendering.signed in (SignedMapping.ABS, SignedMapping.CLIP):
+            result = as_matrix(result)  # as pixels, numbers up to 30 are nearly black
         colored, details = _result_map(feature_map, result, sheet_filter.rendering, picture, max_magnitude)
         notes = [", ".join(filter(None, [feature_map.caption, *details])), _describe_adjustment(rendering)]
         panels.add(
@@ -225,7 +227,7 @@ def _unscaled_map(picture: Picture, *, as_numbers: bool = False) -> ColoredMap:
     """Show a picture unchanged: pixels, on white where they are transparent, or else values."""
     pixels = picture.pixels
     if pixels.ndim == 2 and is_matrix(picture):
-        return gray_map(pixels)
+        return gray_map(pixels) if bool((pixels < 0).any()) else level_map(pixels, math.inf)
     if pixels.dtype in PIXEL_DTYPES and not as_numbers:
         return pixel_map(flatten(picture, WHITE).pixels)
     is_signed = pixels.ndim == 2 and bool((pixels < 0).any())
@@ -238,7 +240,8 @@ def _result_map(
     """Draw a result, and return notes for its caption."""
     values = result.pixels
     if rendering.signed != SignedMapping.RAW:
-        return _unscaled_map(result), [f"--signed {rendering.signed}"]
+        colored = _unscaled_map(result)
+        return colored, [f"--signed {rendering.signed}", *_describe_range(values, colored.bar)]
     has_pixels = picture.pixels.dtype in PIXEL_DTYPES and rendering.channels != Channels.SUM
     if feature_map.keeps_brightness and has_pixels:
         rendered = render_counted(values, SignedMapping.CLIP, depth=picture.depth)
@@ -246,13 +249,13 @@ def _result_map(
         details = [f"{saturated} saturated"] if saturated else []
         return _unscaled_map(replace(result, pixels=rendered.pixels)), details
     rounding_error = _rounding_error(feature_map, picture.pixels.dtype, max_magnitude)
+    may_be_negative = (feature_map.has_both_signs and not rendering.relu) or bool((values < 0).any())
+    is_signed = values.ndim == 2 and may_be_negative
     if values.ndim == 2 and is_matrix(picture):
-        colored = gray_map(values, rounding_error)
+        colored = gray_map(values, rounding_error) if is_signed else level_map(values, math.inf)
     elif feature_map.keeps_brightness:
         colored = _unscaled_map(result, as_numbers=True)
     else:
-        may_be_negative = (feature_map.has_both_signs and not rendering.relu) or bool((values < 0).any())
-        is_signed = values.ndim == 2 and may_be_negative
         colored = signed_map(values, rounding_error) if is_signed else level_map(values, color_limit(values))
     visible = colored._replace(colors=lay_over(colored.colors, result.alpha, WHITE))
     return visible, _describe_range(values, colored.bar)
