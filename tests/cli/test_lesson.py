@@ -23,11 +23,11 @@ def test_the_page_is_current() -> None:
 
 def test_every_output_fits_a_terminal_of_24_rows_and_80_columns() -> None:
     outputs = re.findall(r"^```text\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-    assert len(outputs) == sum(len(step.commands) for step in STEPS)
-    for output in outputs:
+    commands = [line for step in STEPS for line in step.commands]
+    for command, output in zip(commands, outputs, strict=True):
         lines = output.splitlines()
         assert max(map(len, lines)) <= 80
-        assert len(lines) <= 21  # two are the command's, one the next prompt's
+        assert len(f"$ {command}") // 81 + 1 + len(lines) + 1 <= 24  # with the command and the next prompt
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.title)
@@ -46,8 +46,8 @@ def test_a_step_has_text_something_to_see_a_question_and_its_answer(step: Step) 
 def test_the_article_is_covered_in_its_order() -> None:
     numbers = [
         "Hubel", "4,915,500", "300,000,300", "30   30", "-30", "--signed abs", "checkerboard", "--angle 70", "--angle 45",
-        "scharr-x", "convcli learn", "N - F + 1", "--p 1 --reads", "23.4 %", "6x6x3", "--bank", "(5·5·3 + 1)·6 = 456",
-        "m x n_h x n_w x n_c = 10 x 28 x 28 x 6", "max(2, 3, 1, 2) = 3", "8/4 = 2", "maxpool f2  14x14x6       0",
+        "scharr-x", "convcli learn", "N - F + 1", "--p 1 --reads", "23.4 %", "6x6x3", "color-edges", "(5·5·3 + 1)·6 = 456",
+        "m x n_h x n_w x n_c = 10 x 16 x 16 x 6", "max(2, 3, 1, 2) = 3", "8/4 = 2", "maxpool f2  14x14x6       0",
         "two-edges.csv, vertical, column 7", "75 of 3,072", "--shift 1..4",
     ]  # fmt: skip
     places = [TEXT.rindex(number) if number == "75 of 3,072" else TEXT.find(number) for number in numbers]
@@ -61,7 +61,7 @@ def test_the_list_of_steps(convcli: Runner) -> None:
     assert ran.out.splitlines() == [f"{step.number}\t{step.title}" for step in STEPS]
     text = convcli("lesson", "--text").out.splitlines()
     assert text[9] == " 10  N - F + 1"
-    assert text[-1] == "Run a step by its number, as in convcli lesson 1; or convcli lesson 1 | less"
+    assert text[-1] == "Run one: convcli lesson 1 or convcli lesson 1 | less; pictures go to this folder"
     assert len(text) < 24  # a row is the prompt's
     records = [json.loads(line) for line in convcli("lesson", "--json").out.splitlines()]
     assert [(record["step"], record["title"]) for record in records] == [step[:2] for step in STEPS]
@@ -89,7 +89,7 @@ def test_a_command_that_is_too_long_for_the_terminal_can_be_copied(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     shown = convcli("lesson", "4").out
-    command = shown.split("\n$ ")[2].partition("\nmirror.png  (")[0]
+    command = shown.split("\n$ ")[3].partition("\nmirror.png  (")[0]
     assert max(map(len, command.splitlines())) <= 60
     assert command.count(" \\\n    ") == 1
     assert command.replace(" \\\n    ", " ") in STEPS[3].commands
@@ -109,6 +109,8 @@ def test_samples_are_copied_and_files_that_exist_are_kept(convcli: Runner, in_fo
     first = convcli("lesson", "3")
     note = "copied sample_images/vertical-edge.csv here, so that you can change the command and run it again"
     assert (first.code, first.err) == (0, f"convcli: note: {note}\n")
+    assert "\nPictures: sliding.svg, play.html, in this folder; open in a browser\n" in first.out
+    assert "Scroll:" not in first.out  # which a pipe does not need
     assert first.out.index("sliding.svg\n") < first.out.index("drawn  sliding.svg\n")
     copy = in_folder / "sample_images/vertical-edge.csv"
     assert copy.read_bytes() == (SAMPLES / "vertical-edge.csv").read_bytes()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["OUTPUT_OPTIONS", "lesson", "run_command"]
 
 OUTPUT_OPTIONS = {"-o", "--sheet", "--curve", "--animate"}  # name a file; they end the lesson's commands
+SEEN = {".svg", ".png", ".jpg", ".html"}  # endings of files that a browser shows
 EXPLAINING = {"explain", "learn"}  # the commands that print an answer besides
 MAX_COLUMNS = 80  # of the text, which reads badly on wider lines
 
@@ -67,7 +68,9 @@ def lesson(
                 write_json(_record(one))
         elif is_human_readable():
             lines = "".join(f"{one.number:>3}  {one.title}\n" for one in steps)
-            write(f"{lines}\nRun a step by its number, as in convcli lesson 1; or convcli lesson 1 | less\n")
+            write(
+                f"{lines}\nRun one: convcli lesson 1 or convcli lesson 1 | less; pictures go to this folder\n"
+            )
         else:
             write("".join(f"{one.number}\t{one.title}\n" for one in steps))
         return 0
@@ -108,6 +111,16 @@ def _run_step(step: "Step", *, force: bool) -> int:
                 write(f"\n{_typed(line)}\n")
                 code = max(code, run_command(line, force=force))
     write(f"\n{_wrapped(f'convcli lesson {step.number} --answers', 'Answers:  ')}")
+    names = [line.split()[-1] for line in step.commands]
+    pictures = ", ".join(name for name in names if Path(name).suffix in SEEN)
+    if pictures:
+        write(_wrapped(f"{pictures}, in this folder; open in a browser", "Pictures: "))
+    if stdout_is_terminal():
+        write(
+            _wrapped(
+                f"convcli lesson {step.number} | less, if the step is longer than the screen", "Scroll:   "
+            )
+        )
     return code
 
 
