@@ -125,7 +125,7 @@ def tuning_plot(curves: Sequence[TuningCurve], tuned: Filter) -> bytes:
         for peak in curve.preferred:
             x, y = to_pixels(peak, 1)
             draw.line([(x, y - 6), (x, y + 6)], color, 2)
-        label = f"{curve.name}, strongest {strongest:.4g}"
+        label = f"{curve.name}, largest absolute response {strongest:.4g}"
         draw.text((left + 320 * number, 12), label, color, text_font)
     _draw_column(image, draw, curves, tuned)
     return _encode(image)
@@ -136,9 +136,11 @@ def _draw_column(
 ) -> None:
     """Draw the filter, and below it each stimulus at the angle that the filter prefers."""
     text_font, top = font(FONT_SIZE), PLOT[1] - 26
-    colors = swatch(tuned.kernels, STIMULUS_SIDE if len(tuned.kernels) == 1 else KERNEL_SIDE)
+    size = max(tuned.shape)
+    pixels_per_tap = STIMULUS_SIDE / (size + 2)  # a stimulus is a bit larger than the filter
+    kernel_side = round(size * pixels_per_tap) + 2  # at the scale of the stimuli, in a frame
+    colors = swatch(tuned.kernels, kernel_side if len(tuned.kernels) == 1 else min(kernel_side, KERNEL_SIDE))
     items = [] if colors is None else [("filter" if len(tuned.kernels) == 1 else "kernels", BLACK, colors)]
-    pixels_per_tap = STIMULUS_SIDE / (max(tuned.shape) + 2)  # a stimulus is a bit larger than the filter
     for curve, color in zip(curves, (BLUE, RED), strict=False):
         angle = preferred_angle(curve)
         brightness = stimulus_pixels(angle, STIMULUS_SIDE, curve.width * pixels_per_tap)

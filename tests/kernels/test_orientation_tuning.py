@@ -153,9 +153,9 @@ def test_the_filter_and_its_stimuli_stand_beside_the_curves() -> None:
     tuned = get_filter("sobel-x")
     pixels = np.asarray(Image.open(BytesIO(tuning_plot(tuning_curves(tuned), tuned))))[..., :3]
     column = pixels[:, 728:838, 0].astype(int)
-    kernel, edge, bar = column[34:144], column[178:288], column[322:432]
-    # 36 pixels a side in a frame of one pixel.
-    assert kernel[1:109:36, 1:109:36].tolist() == [[64, 128, 192], [1, 128, 255], [64, 128, 192]]
+    kernel, edge, bar = column[34:102, :68], column[136:246], column[280:390]
+    # 22 pixels a side, as wide as the bar, in a frame of one pixel.
+    assert kernel[1:67:22, 1:67:22].tolist() == [[64, 128, 192], [1, 128, 255], [64, 128, 192]]
     assert edge[:, :55].max() == 0  # at 0 degrees brightness grows to the right
     assert edge[:, 55:].min() == 255
     # A tile shows 5 taps, 22 pixels each. A bar 1 tap wide gets the strongest response.
@@ -190,7 +190,10 @@ def test_a_terminal_gets_bars(terminal: Runner) -> None:
     assert lines[0] == "sobel-x: responses to a rotated edge and a rotated bar of height 1"
     assert max(map(len, lines)) <= 80
     assert [line.split()[0] for line in lines[3:15]] == [f"{angle}°" for angle in range(0, 180, 15)]
-    assert lines[-2] == "edge           prefers 0.0°; half width 61.3°; weakest response 0%"
+    assert " ".join(done.out.split()).endswith(
+        "response the largest absolute value over all positions; half width: so far from the preferred angle, half of it is left"
+    )
+    assert "\nedge           prefers 0.0°; half width 61.3°; weakest response 0%\n" in done.out
     flat = terminal("filters", "gaussian", "--tuning")
     assert "edge           no preferred angle: the weakest response is 100% of the strongest" in flat.out
 

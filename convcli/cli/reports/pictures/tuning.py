@@ -22,6 +22,10 @@ DEGREES_PER_LINE = 15
 MAX_COLUMNS = 120
 ANGLE_WIDTH, RESPONSE_WIDTH = 6, 12  # columns of the angle before the bars, of the response after each bar
 MIN_BAR_WIDTH = 10  # columns of bars that are shown side by side
+RESPONSE = (
+    "the largest absolute value over all positions; half width: so far from the preferred angle, "
+    "half of it is left"
+)
 BLOCKS = " ▏▎▍▌▋▊▉█"
 
 
@@ -74,7 +78,8 @@ def _print_curves(filter_: Filter, curves: tuple[TuningCurve, TuningCurve]) -> N
         groups = [(curve,) for curve in curves]
         bar_width = max(columns - ANGLE_WIDTH - RESPONSE_WIDTH, 1)
     write("\n".join(_bars(group, bar_width) for group in groups))
-    write("\n" + labeled_text([(curve.name, _summary(curve)) for curve in curves]))
+    lines = [(curve.name, _summary(curve)) for curve in curves]
+    write("\n" + labeled_text([*lines, ("response", RESPONSE)]))
 
 
 def _bars(curves: Sequence[TuningCurve], bar_width: int) -> str:
