@@ -59,6 +59,7 @@ def kernel_norm(taps: Array) -> int | float:
 
     Examples
     --------
+    >>> import numpy as np
     >>> kernel_norm(np.array([[-1, 0, 1], [-2, 0, 2]])), kernel_norm(np.array([[1e308, 1e308]]))
     (6, inf)
     """
