@@ -143,7 +143,8 @@ function showPosition() {
   outputView.mark([{ row: state.at[0], column: state.at[1] }]);
   outputView.show(state.filled);
   const total = format(explained.total);
-  byId("sum").textContent = `output row ${state.at[0]}, column ${state.at[1]}: ${total}`;
+  const drawn = state.colors === "abs" && explained.total < 0 ? `, drawn as ${format(-explained.total)}` : "";
+  byId("sum").textContent = `output row ${state.at[0]}, column ${state.at[1]}: ${total}${drawn}`;
   const window = axes.map((axis) => axis.window);
   const elements = explanationElements(job, explained, data.channels, inputScale, window, state.divisor);
   byId("terms").replaceChildren(...elements);
@@ -297,6 +298,8 @@ function kernelFields(matrix, name) {
 function setTap(field, row, column) {
   const value = parse(field.value);
   field.setAttribute("aria-invalid", Number.isNaN(value));
+  field.setCustomValidity(Number.isNaN(value) ? "Not a number; write one such as -1.5 or 1/16." : "");
+  field.reportValidity();
   if (Number.isNaN(value)) return;
   row[column] = value;
   field.className = signOf(value);

@@ -54,6 +54,19 @@ def test_pointing_at_an_output_shows_its_window_its_products_and_its_sum(show: S
     assert written == " + ".join(["10·1 + 0·0 + 0·(-1)"] * 3) + " = 30"
 
 
+def test_where_absolute_values_are_drawn_the_heading_names_them(show: Show) -> None:
+    page = show(edge(at=(1, 2)))
+    choose(page, "output colors", "absolute value")
+    assert sum_text(page) == "output row 1, column 2: 30"
+    page.locator("#kernel input").nth(0).fill("-9")
+    assert sum_text(page) == "output row 1, column 2: -70, drawn as 70"
+    page.locator("#kernel input").nth(0).fill("abc")
+    message = page.locator("#kernel input").nth(0).evaluate("(field) => field.validationMessage")
+    assert message.startswith("Not a number")
+    page.locator("#kernel input").nth(0).fill("1")
+    assert page.locator("#kernel input").nth(0).evaluate("(field) => field.checkValidity()")
+
+
 def test_pointing_at_the_input_moves_the_window_there(show: Show) -> None:
     page = show(edge(settings=ConvolutionSettings(padding=1, stride=2)))
     page.hover("#input-5-1")  # counted in the padded input
@@ -67,7 +80,7 @@ def test_pointing_at_a_picture(show: Show) -> None:
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 60.5 / 120, box["y"] + box["height"] * 40.5 / 90)
     value = convcli.convolve(PHOTO, convcli.kernel("sobel-x"))[40, 60]
-    assert sum_text(page) == f"output row 40, column 60: {value}"
+    assert sum_text(page) == f"output row 40, column 60: {value}, drawn as {-value}"
     frame = page.locator("#output .frame").bounding_box()
     assert frame is not None
     assert abs(frame["x"] + frame["width"] / 2 - (box["x"] + box["width"] * 60.5 / 120)) < 2
