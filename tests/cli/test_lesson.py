@@ -48,9 +48,9 @@ def test_the_article_is_covered_in_its_order() -> None:
         "Hubel", "4,915,500", "300,000,300", "30   30", "-30", "--signed abs", "checkerboard", "--angle 70", "--angle 45",
         "scharr-x", "convcli learn", "N - F + 1", "--p 1 --reads", "23.4 %", "6x6x3", "color-edges", "(5·5·3 + 1)·6 = 456",
         "m x n_h x n_w x n_c = 10 x 16 x 16 x 6", "max(2, 3, 1, 2) = 3", "8/4 = 2", "maxpool f2  14x14x6       0",
-        "two-edges.csv, vertical, column 7", "75 of 3,072", "--shift 1..4",
+        "two-edges.csv, vertical, column 7", "75 of 1,728", "--shift 1..4",
     ]  # fmt: skip
-    places = [TEXT.rindex(number) if number == "75 of 3,072" else TEXT.find(number) for number in numbers]
+    places = [TEXT.find(number) for number in numbers]
     assert -1 not in places
     assert places == sorted(places)
 

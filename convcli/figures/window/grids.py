@@ -76,16 +76,14 @@ class Grid:
 def index_texts(grid: Grid, limits: tuple[int, int], stack: float = 0) -> Iterator[Shape]:
     """Yield row and column numbers, without those of the padding; some are left out if space is short.
 
-    `stack` is how far planes reach behind the grid; the column numbers are above the last of them.
+    `stack` is how far planes reach behind the grid; column numbers are then below it, beside no other plane.
     """
     unpadded = [position for position in grid.columns.positions if 0 <= position < limits[1]]
     step = int((text_width(f"{unpadded[-1]}", INDEX_SIZE) + 3) // grid.width) + 1 if unpadded else 1
+    y = grid.bottom + TEAR_REACH + 8 if stack else grid.y - 9
     for position in unpadded[::step]:
         x, _ = grid.corner(grid.rows.first, position)
-        yield Text(
-            x=x + grid.width / 2 + stack, y=grid.y - 9 - stack, text=f"{position}", size=INDEX_SIZE,
-            fill=Ink.FAINT,
-        )  # fmt: skip
+        yield Text(x=x + grid.width / 2, y=y, text=f"{position}", size=INDEX_SIZE, fill=Ink.FAINT)
     unpadded = [position for position in grid.rows.positions if 0 <= position < limits[0]]
     step = int(INDEX_SIZE // grid.height) + 1
     for position in unpadded[::step]:
