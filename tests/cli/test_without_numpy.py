@@ -109,13 +109,14 @@ def run_both(folder: Path, *arguments: str) -> None:
 
 
 @NEEDS_CORE
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", ["2", pytest.param("1", marks=pytest.mark.thorough)])
 def test_every_named_filter(pictures: Path, jobs: str) -> None:
     names = [word for name in CATALOG for word in ("--filter", name)]
     run_both(pictures, "apply", *(FILES if jobs == "1" else PNG_FILES), *names, "-j", jobs)
 
 
 @NEEDS_CORE
+@pytest.mark.thorough(every=2)
 @pytest.mark.parametrize(
     "options",
     [
