@@ -19,7 +19,7 @@ LETTERS_MAY_DIFFER = 0.02  # part of the pixels that another version of a font m
 
 def test_every_picture_of_a_page_is_made_by_a_command_and_every_file_is_on_a_page() -> None:
     assert [one.file for one in made()] == links()
-    assert sorted({one.file for one in ALL}) == sorted(FOLDER.iterdir())
+    assert sorted(one.file for one in ALL) == sorted(FOLDER.iterdir())  # each made by one command
 
 
 def test_there_are_six_pages_besides_readme() -> None:
