@@ -22,7 +22,7 @@ def check(page: "Page", convcli: Runner) -> None:
     assert program == "convcli"
     ran = convcli(*arguments)
     assert ran.code == 0, arguments
-    shown = float(sum_text(page).rpartition(": ")[2].replace("−", "-"))
+    shown = float(sum_text(page).rpartition(": ")[2].partition(", drawn as")[0].replace("−", "-"))
     assert float(ran.out) == pytest.approx(shown, rel=1e-5)
 
 
