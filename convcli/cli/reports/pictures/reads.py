@@ -1,5 +1,6 @@
 """What ``explain --reads`` prints: how often each input pixel is read."""
 
+from convcli.cli.reports.pictures.windows import sliding_record
 from convcli.cli.terminal.output import (
     answer_columns,
     is_human_readable,
@@ -13,7 +14,7 @@ from convcli.cli.window_files import WindowFiles
 from convcli.figures.window.reads import heat_color, reads_sentences, window_text
 from convcli.sizes.axes import size_formulas
 from convcli.sizes.reads import ReadCounts
-from convcli.sizes.text import format_padding, format_size
+from convcli.sizes.text import format_size
 from convcli.sizes.windowed import Axis
 
 __all__ = ["report_reads"]
@@ -43,14 +44,8 @@ def report_reads(rows: Axis, columns: Axis, files: WindowFiles, *, json: bool) -
 
 
 def _record(counts: ReadCounts) -> dict[str, object]:
-    axes = rows, columns = counts.rows, counts.columns
     return {
-        "shape_in": format_size(axis.side for axis in axes),
-        "filter": format_size(axis.window for axis in axes),
-        "padding": format_padding(((rows.before, rows.after), (columns.before, columns.after))),
-        "stride": format_size(axis.stride for axis in axes),
-        "dilation": format_size(axis.dilation for axis in axes),
-        "shape_out": format_size(axis.output for axis in axes),
+        **sliding_record(counts.rows, counts.columns),
         "reads": counts.matrix,
         "corner": counts.corner,
         "most": counts.most,

@@ -9,7 +9,7 @@ from convcli.sizes.axes import check_position, pooling_axes, size_formulas, wind
 from convcli.sizes.text import format_padding, format_size, parse_padding, parse_pair, parse_size
 from convcli.sizes.windowed import Axis
 
-__all__ = ["explain_window", "read_axes"]
+__all__ = ["explain_window", "read_axes", "sliding_record"]
 
 LEGEND = "# read here (* in the padding); . other pixels (+ in the padding); x never read"
 
@@ -67,7 +67,8 @@ def explain_window(
         files.print_names(output)
 
 
-def _record(rows: Axis, columns: Axis, position: tuple[int, int]) -> dict[str, object]:
+def sliding_record(rows: Axis, columns: Axis) -> dict[str, object]:
+    """Return the JSON entries about how a window slides."""
     axes = rows, columns
     return {
         "shape_in": format_size(axis.side for axis in axes),
@@ -76,6 +77,12 @@ def _record(rows: Axis, columns: Axis, position: tuple[int, int]) -> dict[str, o
         "stride": format_size(axis.stride for axis in axes),
         "dilation": format_size(axis.dilation for axis in axes),
         "shape_out": format_size(axis.output for axis in axes),
+    }
+
+
+def _record(rows: Axis, columns: Axis, position: tuple[int, int]) -> dict[str, object]:
+    return {
+        **sliding_record(rows, columns),
         "row": position[0],
         "column": position[1],
         "rows": list(rows.input_range(position[0])),
