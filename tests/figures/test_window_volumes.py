@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from convcli.convolution.explaining.pooled import explain_pooling
 from convcli.convolution.explaining.values import ExplainedResult
 from convcli.convolution.planning import ConvolutionSettings
-from convcli.drawing.shapes import Anchor, Drawing, Rectangle, Text, text_width
+from convcli.drawing.shapes import Drawing, Rectangle, Text
 from convcli.drawing.svg import render_svg
 from convcli.figures.window.drawing import window_animation, window_drawing
 from convcli.figures.window.reads import reads_drawing
@@ -20,6 +20,7 @@ from convcli.figures.window.slices import MAX_SLICES
 from convcli.layers.volumes import convolve_volume
 from convcli.sizes.axes import window_axes
 from convcli.sizes.reads import ReadCounts
+from tests.figures.test_window import check_on_paper
 from tests.support.command_line import SVG
 
 Array = NDArray[Any]
@@ -35,18 +36,6 @@ def volume(image: Array, taps: Array, **options: Any) -> ExplainedResult:
         result=convolve_volume(image, taps, **options),
         settings=ConvolutionSettings(**options),
     )
-
-
-def check_on_paper(drawing: Drawing) -> None:
-    for shape in drawing.shapes:
-        if isinstance(shape, Rectangle):
-            assert 0 <= shape.x <= shape.x + shape.width <= drawing.width
-            assert 0 <= shape.y <= shape.y + shape.height <= drawing.height
-        elif isinstance(shape, Text):
-            part = {Anchor.START: 0, Anchor.MIDDLE: 0.5, Anchor.END: 1}[shape.anchor]
-            width = text_width(shape.text, shape.size)
-            assert shape.x - part * width >= 0
-            assert shape.x + (1 - part) * width <= drawing.width
 
 
 def parsed(drawing: Drawing) -> Element:
