@@ -133,7 +133,7 @@ def describe_os_error(error: OSError | ValueError) -> str:
     """
     if isinstance(error, IsADirectoryError):
         return "is a folder"
-    why = (getattr(error, "strerror", None) or str(error)).lower()
+    why = (getattr(error, "strerror", None) or "").lower() or str(error)
     near = _similar_file(error.filename) if isinstance(error, FileNotFoundError) else None
     return why if near is None else f"{why}: did you mean {near}?"
 

@@ -1,6 +1,7 @@
-"""Atomic writes: output files appear complete or not at all."""
+"""Atomic writes: output files and objects appear complete or not at all."""
 
 import errno
+import io
 import os
 import stat
 import time
@@ -12,6 +13,7 @@ from typing import BinaryIO
 from convcli.errors import OutputError, OutputExists, describe_os_error
 from convcli.files.identity import FileIds
 from convcli.files.opening import PIPE_TIMEOUT
+from convcli.files.urls import is_url, redacted
 
 __all__ = ["INPUT_MESSAGE", "check_target", "has_temporaries", "remove_temporaries", "write_atomically"]
 
@@ -24,18 +26,30 @@ INPUT_MESSAGE = "is an input, and inputs are never overwritten; choose another n
 def check_target(
     target: str | Path, inputs: Iterable[str | Path] | FileIds = (), *, replace: bool = False
 ) -> None:
-    """Check before any work is done that a file may be written.
+    """Check before any work is done that a file, or the object of a URL, may be written.
 
     Raises
     ------
     OutputError
         It exists and `replace` is false, it is one of the inputs (by any path, symbolic or hard link), it
-        is a folder, or its folder does not exist or is not writable.
+        is a folder, or its folder does not exist or is not writable. A URL: or it is not in an object store.
     """
     try:
+        if is_url(target):
+            return _check_object(str(target), inputs, replace=replace)
         _check(_resolve(target), str(target), inputs, replace=replace)
     except (OSError, ValueError) as error:  # a ValueError: the name has a NUL byte
-        raise OutputError(str(target), describe_os_error(error)) from None
+        raise OutputError(redacted(str(target)), describe_os_error(error)) from None
+
+
+def _check_object(url: str, inputs: Iterable[str | Path] | FileIds, *, replace: bool) -> None:
+    from convcli.files.remote.writing import check_writable, object_exists  # late: they load asyncio
+
+    check_writable(url)
+    if url in (inputs if isinstance(inputs, FileIds) else FileIds(inputs)):
+        raise OutputError(redacted(url), INPUT_MESSAGE)
+    if not replace and object_exists(url):
+        raise OutputExists(redacted(url), EXISTS_MESSAGE)
 
 
 def _check(path: Path, name: str, inputs: Iterable[str | Path] | FileIds, *, replace: bool) -> None:
@@ -66,11 +80,11 @@ def write_atomically(
     replace: bool = False,
     inputs: FileIds | None = None,
 ) -> None:
-    """Write a temporary file next to the target, then rename it atomically.
+    """Write a temporary file next to the target, then rename it atomically; an object is put as a whole.
 
     Parameters
     ----------
-    target : path
+    target : path or URL
         A symbolic link is followed and stays a link. A device or pipe is written directly.
     write : callable
         Called with the open file.
@@ -87,10 +101,12 @@ def write_atomically(
         The target is a pipe whose reader has closed it.
     """
     try:
+        if is_url(target):
+            return _write_object(str(target), write, replace=replace, inputs=inputs)
         if _is_device(target):
             with _open_device(target) as stream:
                 write(stream)
-            return
+            return None
         path = _resolve(target)
         if path.is_dir():
             raise OutputError(str(target), "is a folder")
@@ -98,11 +114,23 @@ def write_atomically(
             raise OutputError(str(target), INPUT_MESSAGE)
         _write_and_rename(path, write, replace=replace)
     except FileExistsError:
-        raise OutputExists(str(target), EXISTS_MESSAGE) from None
+        raise OutputExists(redacted(str(target)), EXISTS_MESSAGE) from None
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputError(str(target), describe_os_error(error)) from None
+        raise OutputError(redacted(str(target)), describe_os_error(error)) from None
+
+
+def _write_object(
+    url: str, write: Callable[[BinaryIO], object], *, replace: bool, inputs: FileIds | None
+) -> None:
+    from convcli.files.remote.writing import write_object  # late: it loads asyncio
+
+    if replace and inputs is not None and url in inputs:
+        raise OutputError(redacted(url), INPUT_MESSAGE)
+    stream = io.BytesIO()
+    write(stream)
+    write_object(url, stream.getvalue(), replace=replace)
 
 
 def has_temporaries() -> bool:

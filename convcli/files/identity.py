@@ -1,10 +1,11 @@
-"""File identity: recognizes a file by any path to it, through symbolic and hard links."""
+"""File identity: recognizes a file by any path to it, through links, and an object by any URL."""
 
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from convcli.files.streams import STANDARD_INPUT, STREAM
+from convcli.files.urls import canonical_url, is_url
 
 __all__ = ["FileIds", "PathResolver"]
 
@@ -35,12 +36,17 @@ class FileIds:
         self._paths: set[str] = set()
         self._paths_by_id: dict[tuple[int, int], str | Path] = {}
         for path in (STANDARD_INPUT if path == STREAM else path for path in paths):
+            if is_url(path):
+                self._paths.add(canonical_url(str(path)))
+                continue
             identity = _file_id(path)
             if identity is not None:
                 self._paths.add(self._resolver(path))
                 self._paths_by_id.setdefault(identity, path)
 
     def __contains__(self, path: str | Path) -> bool:
+        if is_url(path):
+            return canonical_url(str(path)) in self._paths
         if self._resolver(path) in self._paths:
             return True
         identity = _file_id(path)

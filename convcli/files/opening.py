@@ -1,4 +1,4 @@
-"""Opens input files safely: refuses devices, and does not wait forever for a named pipe.
+"""Opens inputs safely: refuses devices, and does not wait forever for a named pipe or a server.
 
 Uses only the standard library, because layer specs are read without loading anything else.
 """
@@ -14,19 +14,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from convcli.files.urls import is_url, local_name
+
 __all__ = ["PIPE_TIMEOUT", "open_input", "read_chunk"]
 
 PIPE_TIMEOUT = 5.0  # seconds to wait for a process at the other end of a named pipe
 
 
 def open_input(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a file or a named pipe for reading.
+    """Open a file, a named pipe or the object of a URL for reading.
 
     Raises
     ------
     OSError
         It is a folder, a device or a socket, its name has a NUL byte, or it cannot be opened. Reading a pipe
-        that no process writes to raises it too, after a few seconds.
+        that no process writes to, or an object that does not come, raises it too, after some seconds.
 
     Examples
     --------
@@ -35,6 +37,12 @@ def open_input(path: str | os.PathLike[str]) -> BinaryIO:
     ...
     OSError: [Errno 22] is a device or a socket, not a file
     """
+    name = os.fspath(path)
+    path = local_name(name) if isinstance(name, str) else path
+    if is_url(path):
+        from convcli.files.remote.reading import open_object  # late: it loads asyncio
+
+        return open_object(str(path))
     try:
         found = Path(path).stat()
         mode, size = found.st_mode, found.st_size

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from convcli.errors import ImageError, OutputError, UsageError, describe_os_error
 from convcli.files.opening import read_chunk
+from convcli.files.urls import redacted
 
 __all__ = [
     "STANDARD_INPUT",
@@ -28,8 +29,8 @@ LABEL = "standard input"
 
 
 def input_name(source: str) -> str:
-    """Return the name of an input in messages."""
-    return LABEL if source == STREAM else source
+    """Return the name of an input in messages: a URL without its secrets."""
+    return LABEL if source == STREAM else redacted(source)
 
 
 def refuse_terminal(hint: str) -> None:

@@ -4,6 +4,8 @@ import os
 import stat
 from typing import BinaryIO, NamedTuple
 
+from convcli.files.urls import is_url
+
 __all__ = ["FileTimes", "file_times", "set_times"]
 
 
@@ -15,7 +17,9 @@ class FileTimes(NamedTuple):
 
 
 def file_times(name: str) -> FileTimes | None:
-    """Return the times of a file, or None if there are none to keep: it is missing, a pipe or a device."""
+    """Return the times of a file, or None if there are none to keep: it is missing, a pipe or an object."""
+    if is_url(name):
+        return None
     try:
         status = os.stat(name)  # noqa: PTH116 -- a name may be too long for a path
     except (OSError, ValueError):  # reported when the file is read

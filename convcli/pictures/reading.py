@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from convcli.errors import ConvcliError, ImageError, MatrixError, TooLargeError, describe_os_error
 from convcli.files.opening import open_input, read_chunk
+from convcli.files.urls import file_name, local_name, redacted
 from convcli.late_numpy import np
 from convcli.pictures.arrays import image_array
 from convcli.pictures.formats.decoding import decode, readable_formats
@@ -120,8 +121,8 @@ def reading_limits(max_pixels: int, frame: int | None) -> tuple[Limits, int | No
 def _source_and_name(source: str | os.PathLike[str] | BinaryIO) -> tuple[str | BinaryIO, str]:
     """Return what to read, and its name in messages."""
     if isinstance(source, str | bytes | os.PathLike):
-        path = os.fsdecode(source)
-        return path, path
+        path = local_name(os.fsdecode(source))
+        return path, redacted(path)
     return source, "stream"
 
 
@@ -178,7 +179,7 @@ def _seekable(source: str | Path | BinaryIO, name: str, limits: Limits) -> Itera
         return
     with open_input(source) as stream:
         content = stream if stream.seekable() else io.BytesIO(_read_all(stream.read, name, limits))
-        yield content, Path(source).suffix.lower()
+        yield content, Path(file_name(str(source))).suffix.lower()
 
 
 @contextmanager

@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from convcli.errors import UsageError
 from convcli.files.identity import PathResolver
+from convcli.files.urls import canonical_url, file_name, is_url, redacted
 from convcli.pictures.frames import FrameRange
 from convcli.pipeline.inputs import Source
 from convcli.pipeline.job import Job, Observer, candidate_outputs
 from convcli.pipeline.memory import kept_result_bytes, result_bytes
-from convcli.pipeline.outputs import Destination, Outputs, make_folder
+from convcli.pipeline.outputs import Destination, Outputs
 from convcli.pipeline.processes import Executor, LocalProcesses
 from convcli.pipeline.reading import ReadOptions
 from convcli.pipeline.recipes.recipe import Recipe
@@ -51,21 +52,24 @@ class Batch(NamedTuple):
         UsageError
             Before anything is started: two results have one output.
         OutputError
-            A folder for outputs cannot be made.
+            A folder for outputs cannot be made, or not be listed.
         """
         self._check_outputs()
+        jobs = _Jobs(self, observer)
         if not all(source.error for source in self.sources):
             for recipe in self.recipes:
                 folder = (recipe.destination or self.destination).folder
                 if folder is not None:
-                    make_folder(folder)
-        return self.executor.run(_Jobs(self, observer), in_order=in_order)
+                    jobs.outputs.prepare(folder)
+        return self.executor.run(jobs, in_order=in_order)
 
     def _check_outputs(self) -> None:
         """Refuse two results for one output, under one name or by a link that is followed."""
         count = len(self.sources) * sum(recipe.destination is None for recipe in self.recipes)
         if self.destination.output is not None and count > 1:
-            raise UsageError(self.destination.output, f"is a single file for {count} results; use --out-dir")
+            raise UsageError(
+                redacted(self.destination.output), f"is a single file for {count} results; use --out-dir"
+            )
         written = [
             (source, recipe, destination)
             for source in self.sources
@@ -73,7 +77,8 @@ class Batch(NamedTuple):
             if not _is_printed(source, destination := recipe.destination or self.destination)
         ]
         names = Counter(
-            str(Path(destination.path(source, recipe.label, "*"))) for source, recipe, destination in written
+            _one_spelling(destination.path(source, recipe.label, "*"))
+            for source, recipe, destination in written
         )
         if self.destination.force:  # otherwise an existing link is refused anyway
             resolve = PathResolver()
@@ -82,12 +87,13 @@ class Batch(NamedTuple):
                 os.path.realpath(path) if os.path.islink(path) else resolve(path)  # noqa: PTH114 -- may be too long
                 for source, recipe, destination in written
                 for path in candidate_outputs(source, recipe, destination, frames=several)
+                if not is_url(path)
             )
             names.update({path: times for path, times in files.items() if times > 1})
         for path, times in names.items():
             if times > 1:
                 raise UsageError(
-                    path.removesuffix(".*"),
+                    redacted(path.removesuffix(".*")),
                     f"{times} results have this output; rename an input, or run them separately",
                 )
 
@@ -123,7 +129,11 @@ class _Jobs(Sequence[Job]):
 
 def _is_printed(source: Source, destination: Destination) -> bool:
     """Whether results are matrices that are printed, judging by the name of the input."""
-    is_text = Path(source.name).suffix.lower() in {".csv", ".txt"}
+    is_text = Path(file_name(source.name)).suffix.lower() in {".csv", ".txt"}
     return (
         is_text and destination.output is None and destination.folder is None and destination.format is None
     )
+
+
+def _one_spelling(path: str) -> str:
+    return canonical_url(path) if is_url(path) else str(Path(path))

@@ -8,6 +8,7 @@ from typing import Any
 
 from convcli.errors import ConvcliError, OutputError
 from convcli.files.streams import STREAM
+from convcli.files.urls import redacted
 from convcli.pictures.formats.frame_reading.container import Container, FrameInfo
 from convcli.pictures.formats.frame_writing.encoder import FrameEncoder, check_holds_frames
 from convcli.pictures.formats.output_formats import OutputFormat
@@ -164,7 +165,7 @@ class FrameResults:
             return [] if self.stopped is None else [self.stopped]
         seconds = round(self._seconds + time.perf_counter() - started, 6)
         record = {
-            "input": self._source.name,
+            "input": redacted(self._source.name),
             "output": self._target,
             **self._record,
             "frames": self._container.count,

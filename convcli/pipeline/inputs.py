@@ -1,4 +1,4 @@
-"""The inputs of a batch: the files named, all pictures in a folder, or a list of file names."""
+"""The inputs of a batch: files and objects named, all pictures in a folder, or a list of names."""
 
 import os
 import stat
@@ -10,6 +10,7 @@ from typing import NamedTuple
 from convcli.errors import ImageError, UsageError, describe_os_error
 from convcli.files.opening import open_input
 from convcli.files.streams import STREAM, input_name, read_standard_input, refuse_terminal
+from convcli.files.urls import file_name, has_wildcard, is_url, local_name, redacted
 
 __all__ = ["Source", "check_names", "gather_sources"]
 
@@ -22,7 +23,7 @@ class Source(NamedTuple):
     Attributes
     ----------
     name : str
-        Path of the file, or ``-`` for standard input.
+        Path of the file, URL of the object, or ``-`` for standard input.
     subfolder : str
         Subfolder of the output folder that its output goes to, with --recursive.
     error : str
@@ -62,14 +63,18 @@ def gather_sources(
             raise UsageError("--files0-from", "reads the file names from a list; leave IMAGE out")
         if recursive:
             raise UsageError("--recursive", "cannot be combined with --files0-from, which names every file")
-        sources = [Source(name) for name in _read_names(files0_from)]
+        sources = [Source(local_name(name)) for name in _read_names(files0_from)]
     else:
-        sources = [Source(name) for name in names or []]
+        sources = [Source(local_name(name)) for name in names or []]
     if recursive:
         if out_dir is None:
             raise UsageError("--recursive", "needs --out-dir, the folder that gets the same subfolders")
         sources = [
             subfolder for source in sources for subfolder in _find_pictures(source, os.path.realpath(out_dir))
+        ]
+    if files0_from is None:
+        sources = [
+            found for source in sources for found in _find_objects(source, out_dir, recursive=recursive)
         ]
     check_names([source.name for source in sources])
     return sources
@@ -100,10 +105,12 @@ def _read_names(file: str) -> list[str]:
         )
     content = content.removesuffix(b"\0")
     if not content:
-        raise UsageError(f"--files0-from {file}", "contains no names")
+        raise UsageError(f"--files0-from {redacted(file)}", "contains no names")
     position = 0 if content.startswith(b"\0") else content.find(b"\0\0") + 1
     if position or content.startswith(b"\0"):  # checked before splitting: there may be a billion names
-        raise UsageError(f"--files0-from {file}", f"name number {content.count(0, 0, position) + 1} is empty")
+        raise UsageError(
+            f"--files0-from {redacted(file)}", f"name number {content.count(0, 0, position) + 1} is empty"
+        )
     names = [os.fsdecode(name) for name in content.split(b"\0")]
     if len(names) == 1 and "\n" in names[0]:
         raise UsageError(
@@ -121,21 +128,19 @@ def _read_list(file: str) -> bytes:
         with open_input(file) as stream:
             return stream.read(MAX_NAMES_BYTES + 1)
     except OSError as error:
-        raise ImageError(file, describe_os_error(error)) from None
+        raise ImageError(input_name(file), describe_os_error(error)) from None
 
 
 def _find_pictures(source: Source, out_dir: str) -> list[Source]:
     """Return the pictures in a folder and its subfolders, sorted; return anything else unchanged."""
-    if source.name == STREAM:
+    if source.name == STREAM or is_url(source.name):
         return [source]
     try:
         if not stat.S_ISDIR(Path(source.name).stat().st_mode):
             return [source]
     except OSError as error:
         return [Source(source.name, error=describe_os_error(error))]
-    from convcli.pictures.formats.decoding import readable_extensions  # late: single files need no list
-
-    extensions = readable_extensions() | {".npy"}
+    extensions = _extensions()
     sources: list[Source] = []
     folders = [(source.name, "")]
     out_name, out_id = os.path.basename(out_dir), _folder_id(out_dir)  # noqa: PTH119 -- a part of a real path, as text
@@ -163,6 +168,29 @@ def _find_pictures(source: Source, out_dir: str) -> list[Source]:
     if not sources:
         raise UsageError(source.name, "contains no pictures")
     return sources
+
+
+def _extensions() -> set[str]:
+    from convcli.pictures.formats.decoding import readable_extensions  # late: single files need no list
+
+    return readable_extensions() | {".npy"}
+
+
+def _find_objects(source: Source, out_dir: str | None, *, recursive: bool) -> list[Source]:
+    """Return the objects that a pattern matches, or the pictures in a folder; anything else unchanged."""
+    if not is_url(source.name) or not (recursive or has_wildcard(source.name)):
+        return [source]
+    from convcli.files.remote.listing import find_objects  # late: it loads asyncio
+
+    extensions = _extensions() if recursive else None
+    try:
+        found = find_objects(source.name, extensions=extensions, without=out_dir)
+        sources = [Source(name, subfolder) for name, subfolder in found]
+    except OSError as error:
+        return [Source(source.name, error=describe_os_error(error))]
+    if not sources and recursive and Path(file_name(source.name)).suffix.lower() not in _extensions():
+        raise UsageError(redacted(source.name), "contains no pictures")
+    return sources or [source]  # as a shell, which takes a pattern without matches as a name
 
 
 def _folder_id(folder: str) -> tuple[int, int] | None:

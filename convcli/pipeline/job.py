@@ -1,6 +1,5 @@
 """One input of a batch: reads it, applies each recipe, writes the results and reports."""
 
-import os
 import time
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from convcli.errors import ConvcliError, ImageError, OutputError
 from convcli.files.streams import STREAM, write_bytes
 from convcli.files.times import FileTimes, file_times
+from convcli.files.urls import is_url, redacted
 from convcli.pictures.formats.encoding import encode
 from convcli.pictures.formats.format_checks import check_holds
 from convcli.pictures.formats.output_formats import OutputFormat
@@ -150,9 +150,10 @@ class Job(NamedTuple):
             return False
         several = isinstance(self.reading.frame, FrameRange)
         expected = candidate_outputs(self.source, recipe, self._destination(recipe), frames=several)
-        path = next(filter(os.path.lexists, expected), None)
+        folder = self._destination(recipe).folder
+        path = next((path for path in expected if self.outputs.exists(path, folder)), None)
         if path is not None:
-            report.events.append(Skipped(path))
+            report.events.append(Skipped(redacted(path)))
         return path is not None
 
     def _apply(
@@ -168,7 +169,7 @@ class Job(NamedTuple):
         del picture
         notes = (*result.notes, *self._write(recipe, result.picture, file_format, target, times))
         seconds = round(time.perf_counter() - started, 6)
-        record = {"input": self.source.name, "output": target, **result.record, "seconds": seconds}
+        record = {"input": redacted(self.source.name), "output": target, **result.record, "seconds": seconds}
         matrix = result.picture if file_format is PRINTED else None
         finished = Finished(
             record,
@@ -195,7 +196,7 @@ class Job(NamedTuple):
         if file_format is PRINTED:
             return PRINTED, None
         path = destination.path(self.source, recipe.label, file_format.extension)
-        if Path(path).parent != (destination.folder or Path()):
+        if not is_url(path) and Path(path).parent != Path(destination.folder or ""):
             make_folder(Path(path).parent)
         self.outputs.check(path)
         return file_format, path

@@ -1,5 +1,6 @@
 """Where results go: names of outputs, the formats that suit them, and files that must not be replaced."""
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -9,6 +10,7 @@ from convcli.files.atomic import INPUT_MESSAGE, check_target, write_atomically
 from convcli.files.identity import FileIds
 from convcli.files.streams import STREAM
 from convcli.files.times import FileTimes, set_times
+from convcli.files.urls import file_name, is_url, join_name, redacted
 from convcli.pictures.formats.output_formats import OutputFormat
 from convcli.pictures.picture import PictureKind
 from convcli.pipeline.inputs import Source
@@ -28,8 +30,8 @@ class Destination(NamedTuple):
     ----------
     output : str or None
         The only output; None if names are derived.
-    folder : Path or None
-        Folder of the outputs whose names are derived.
+    folder : str, Path or None
+        Folder of the outputs whose names are derived; it may be a URL.
     name : str
         Template of derived names, such as `DEFAULT_NAME`.
     format : OutputFormat or None
@@ -47,7 +49,7 @@ class Destination(NamedTuple):
     """
 
     output: str | None = None
-    folder: Path | None = None
+    folder: str | Path | None = None
     name: str = DEFAULT_NAME
     format: OutputFormat | None = None
     force: bool = False
@@ -96,7 +98,7 @@ class Destination(NamedTuple):
         """
         if self.output is not None:
             return self.output
-        file = Path("stdin" if source.name == STREAM else source.name)
+        file = Path("stdin" if source.name == STREAM else file_name(source.name))
         name = self.name.format(
             stem=file.stem, name=file.name, filter=_without_separators(label), ext=extension
         )
@@ -105,7 +107,7 @@ class Destination(NamedTuple):
                 f"{self.option} {self.name!r}",
                 f"leads out of the output folder for {source.display_name}: {name}; leave out ..",
             )
-        return str(Path(self.folder or "", source.subfolder, name))
+        return join_name(self.folder, source.subfolder, name)
 
 
 def _without_separators(label: str) -> str:
@@ -147,13 +149,45 @@ class Outputs:
     def __init__(self, destination: Destination, files_read: Iterable[str]) -> None:
         self.destination = destination
         self.files_read = FileIds(files_read)
+        self._run = os.urandom(8).hex()  # what a process knows of folders is forgotten with the run
+
+    def prepare(self, folder: str | Path) -> None:
+        """Make the folder, or check that there is its store; with --skip-existing, list what is there.
+
+        Raises
+        ------
+        OutputError
+            The folder cannot be made, checked or listed.
+        """
+        make_folder(folder)
+        if self.destination.skip_existing and is_url(folder):
+            self.exists(join_name(folder, "", "-"), folder)
+
+    def exists(self, path: str, folder: str | Path | None) -> bool:
+        """Whether an output in a folder exists: objects are listed once, not looked for one by one.
+
+        Raises
+        ------
+        OutputError
+            They cannot be listed.
+        """
+        if not is_url(path):
+            return os.path.lexists(path)
+        from convcli.files.remote.listing import is_listed  # late: it loads asyncio
+
+        try:
+            return is_listed(path, str(folder), self._run)
+        except OSError as error:
+            raise OutputError(redacted(str(folder)), describe_os_error(error)) from None
 
     def check(self, target: str | None) -> None:
         """Refuse a target that must not be written; None is a result that is printed."""
         if target is None:
             return
         if target != STREAM:
-            check_target(target, self.files_read, replace=self.destination.force)
+            # An object that was not listed is put only if it is new, so nothing needs to ask for it.
+            replace = self.destination.force or (self.destination.skip_existing and is_url(target))
+            check_target(target, self.files_read, replace=replace)
         elif Path(STANDARD_OUTPUT).is_file() and STANDARD_OUTPUT in self.files_read:
             raise OutputError("standard output", INPUT_MESSAGE)
 
@@ -175,16 +209,20 @@ class Outputs:
         return tuple(notes)
 
 
-def make_folder(folder: Path) -> None:
-    """Create a folder for outputs, unless it exists.
+def make_folder(folder: str | Path) -> None:
+    """Create a folder for outputs, unless it exists; of a URL, only check that there is its store.
 
     Raises
     ------
     OutputError
-        The folder cannot be created.
+        The folder cannot be created, or the store cannot be used.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if is_url(folder):
+            from convcli.files.remote.writing import check_store  # late: it loads asyncio
+
+            return check_store(str(folder))
+        Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         why = "is not a folder" if isinstance(error, FileExistsError) else describe_os_error(error)
-        raise OutputError(str(folder), why) from None
+        raise OutputError(redacted(str(folder)), why) from None

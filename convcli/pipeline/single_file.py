@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from convcli.files.streams import STREAM
+from convcli.files.urls import local_name
 from convcli.pictures.backgrounds import parse_color
 from convcli.pictures.formats.output_formats import format_for_path, parse_format
 from convcli.pictures.frames import parse_frames
@@ -67,7 +67,7 @@ def file_destination(
     """
     file_format = None if format is None else parse_format(format)
     if output is None:
-        return Destination(folder=Path(), format=file_format, force=force, keep_time=keep_time, jobs=jobs)
+        return Destination(folder="", format=file_format, force=force, keep_time=keep_time, jobs=jobs)
     output = _file_name(output)
     file_format = file_format or format_for_path(output)
     return Destination(output, format=file_format, force=force, keep_time=keep_time, jobs=jobs)
@@ -75,7 +75,7 @@ def file_destination(
 
 def _file_name(path: str | os.PathLike[str]) -> str:
     """Return the name of a file; ``-`` is one, too, not a standard stream as on the command line."""
-    name = os.fsdecode(path)
+    name = local_name(os.fsdecode(path))
     return f"./{name}" if name == STREAM else name
 
 

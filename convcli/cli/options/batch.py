@@ -12,6 +12,7 @@ from convcli.cli.terminal.output import stdout_is_terminal
 from convcli.cli.terminal.preview_options import PreviewRequest
 from convcli.errors import UsageError
 from convcli.files.streams import STREAM
+from convcli.files.urls import is_url, local_name, redacted
 from convcli.pictures.backgrounds import parse_color
 from convcli.pictures.formats.output_formats import OutputFormat, format_for_path, parse_format
 from convcli.pictures.frames import FrameRange, parse_frames
@@ -122,6 +123,11 @@ def _check_keeps_time(destination: Destination, sources: Sequence[Source]) -> No
         )
     if any(source.name == STREAM for source in sources):
         raise UsageError("--keep-time", "keeps the time of input files, but - is standard input; name a file")
+    urls = (destination.output, destination.folder, *(source.name for source in sources))
+    url = next(filter(is_url, urls), None)
+    if url is not None:
+        why = f"keeps the time of files, but {redacted(str(url))} is none; leave it out"
+        raise UsageError("--keep-time", why)
 
 
 def read_options(
@@ -164,6 +170,7 @@ def read_destination(
         The options contradict each other, or name an unknown format.
     """
     output_format = None if file_format is None else parse_format(file_format)
+    output = None if output is None else local_name(output)
     if output == "":
         raise UsageError(option, "has an empty file name")
     if output is not None and _is_standard_output(output):
@@ -199,7 +206,7 @@ def read_destination(
             output_format = _check_format(name, output_format, file_format)
     if png_level is not None and output_format not in (None, OutputFormat.PNG):
         raise UsageError("--png-level", f"applies only to PNG files, but the output is {output_format}")
-    folder = None if out_dir is None else Path(out_dir)
+    folder = None if out_dir is None else local_name(out_dir)
     return Destination(
         output, folder, name or DEFAULT_NAME, output_format, force, skip_existing, png_level, jobs
     )
@@ -226,6 +233,6 @@ def _check_format(
         implied = format_for_path(name)
     if implied != requested:
         raise UsageError(
-            name, f"ends in {Path(name).suffix}, but --format is {file_format}; change one of them"
+            redacted(name), f"ends in {Path(name).suffix}, but --format is {file_format}; change one of them"
         )
     return requested

@@ -10,6 +10,7 @@ from convcli.convolution.weighted import AlphaMode
 from convcli.errors import FilterError, UsageError
 from convcli.figures.gradient_direction import GRADIENT_FILTERS
 from convcli.files.streams import STREAM
+from convcli.files.urls import is_url, join_name, local_name, split_url
 from convcli.kernels.banks import Bank
 from convcli.kernels.catalog import CATALOG
 from convcli.kernels.filter import Combination, Filter
@@ -213,12 +214,14 @@ def _figure_destination(option: str, name: str, batch: BatchOptions, *, results:
 
 def _destination_per_input(option: str, name: str, destination: Destination) -> Destination:
     """Return the destination of a name with fields; folders before the first field are created as well."""
-    parts = Path(name).parts
+    scheme, authority, path = split_url(name) if is_url(name) else ("", "", local_name(name))
+    parts = Path(path).parts
     fixed_count = next(index for index, part in enumerate(parts) if "{" in part or "}" in part)
     template = str(Path(*parts[fixed_count:]))
     check_name(template, option)
     file_format = OutputFormat.PNG if template.endswith(".{ext}") else format_for_path(template)
-    folder = Path(destination.folder or "", *parts[:fixed_count])
+    start = f"{scheme}://{authority}" if scheme else destination.folder
+    folder = join_name(start, "", str(Path(*parts[:fixed_count])))
     return destination._replace(
-        output=None, folder=None if folder == Path() else folder, name=template, format=file_format
+        output=None, folder=None if folder == "." else folder, name=template, format=file_format
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from convcli.figures.thumbnails import (
     picture_thumbnails,
 )
 from convcli.files.streams import input_name
+from convcli.files.urls import file_name
 from convcli.pictures.picture import Picture
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def _numbers(picture: Picture, layer: NDArray[Any]) -> tuple[list[list[str]] | N
 
 
 def _name(source: str, picture: Picture) -> str:
-    name = Path(input_name(source)).name
+    name = file_name(input_name(source))
     return name if len(picture_layers(picture)) == 1 else f"{name}, map 1"
 
 

@@ -1,7 +1,6 @@
 """Pages to play with: what ``explain`` and ``filters`` show in ``-o play.html``."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from convcli.figures.page.playground import (
     fit_image,
 )
 from convcli.files.streams import STREAM, input_name
+from convcli.files.urls import file_name
 from convcli.kernels.filter import Combination, Filter
 from convcli.kernels.lookup import get_filter
 from convcli.pictures.picture import Picture, PictureKind
@@ -78,7 +78,7 @@ def explained_playground(
         message("note", f"{input_name(image)}: shrunk from {sizes[0]} to {sizes[1]} pixels for the page")
     row, column = request.position
     first = explained.channels[0]
-    source = Path(image).name if image != STREAM else input_name(image)
+    source = file_name(image) if image != STREAM else input_name(image)
     common: dict[str, Any] = {
         "title": f"{first.name} on {source}",
         "image": shown,

@@ -16,6 +16,7 @@ from convcli.cli.terminal.output import (
 )
 from convcli.convolution.statistics import measure
 from convcli.files.streams import STREAM
+from convcli.files.urls import redacted
 from convcli.pictures.text_matrices import format_matrix
 from convcli.pipeline.recipes.rendering import result_record
 from convcli.pipeline.report import Failure, Finished, Note, Report, Skipped
@@ -49,10 +50,10 @@ def format_answers(report: Report, *, json: bool, name_width: int = 0) -> list[t
             texts = [event.preview + texts[0], *texts[1:]] if event.preview else texts
             answers += [(text, is_matrix) for text in texts]
         elif json and isinstance(event, Failure):
-            failure = {"input": report.source.name, "output": event.output, "error": event.why}
+            failure = {"input": redacted(report.source.name), "output": event.output, "error": event.why}
             answers.append((json_line(failure), False))
         elif json and isinstance(event, Skipped):
-            skipped = {"input": report.source.name, "output": event.output, "skipped": True}
+            skipped = {"input": redacted(report.source.name), "output": event.output, "skipped": True}
             answers.append((json_line(skipped), False))
     return answers
 
