@@ -35,6 +35,8 @@ class Alpha(StrEnum):
     NONE = "none"
     STRAIGHT = "straight"
     ASSOCIATED = "associated"
+    TRUNCATED = "truncated"
+    """Associated, with 8 bits; colors are divided as Pillow does: rounded down."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,8 @@ def make_picture(samples: NDArray[Any], meaning: Meaning) -> Picture:
         turned, alpha = turned[..., :-1], turned[..., -1]
         if meaning.alpha == Alpha.ASSOCIATED:
             turned = _divided(turned, alpha)
+        elif meaning.alpha == Alpha.TRUNCATED:
+            turned = _divided_down(turned, alpha)
         alpha = _pixel_alpha(alpha, turned.dtype)
     if meaning.white_is_zero:  # but no sample beyond gray
         turned = np.concatenate((np.iinfo(turned.dtype).max - turned[..., :1], turned[..., 1:]), axis=-1)
@@ -161,6 +165,17 @@ def _divided(colors: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
         most = float(np.iinfo(colors.dtype).max)
         whole = np.divide(strip * most, share, out=np.zeros_like(strip), where=seen)
         result[top : top + rows] = np.minimum(np.rint(whole), most).astype(colors.dtype)
+    return result
+
+
+def _divided_down(colors: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return 8-bit colors as Pillow divides alpha out: rounded down; where alpha is 0, they stay."""
+    result = np.empty(colors.shape, np.uint8)
+    rows = max(1, STRIP_PIXELS // colors.shape[1])
+    for top in range(0, colors.shape[0], rows):
+        strip = colors[top : top + rows]
+        share = np.where(alpha[top : top + rows] == 0, 255, alpha[top : top + rows])[..., np.newaxis]
+        result[top : top + rows] = np.minimum(strip.astype(np.uint16) * 255 // share, 255)
     return result
 
 

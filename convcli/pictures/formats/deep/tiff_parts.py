@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
 import imagecodecs
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
 from convcli.errors import ImageError
 from convcli.pictures.damage.jpeg import find_scans, pad_scans
@@ -23,7 +24,7 @@ from convcli.pictures.headers.jpeg2000 import read_jpeg2000
 from convcli.pictures.headers.jpegxl import read_jpegxl
 from convcli.pictures.headers.tiff_tags import SEPARATE_PLANES
 
-__all__ = ["PartSize", "check_parts", "part_size"]
+__all__ = ["PartSize", "check_parts", "decode_part", "list_parts", "part_size"]
 
 LZW_END = 257  # the last code
 MAX_PARTS = 1 << 22  # strips or tiles of a page
@@ -53,73 +54,109 @@ def check_parts(page: tifffile.TiffPage, stream: BinaryIO, file_bytes: int, name
     ImageError
         One is missing, truncated or damaged.
     """
+    places = list_parts(page, file_bytes, name)
+    if page.compression in {LZW, *CONTAINED}:
+        for index, (offset, count) in enumerate(places):
+            stream.seek(offset)
+            _check_part(page, stream.read(count), index, name)
+
+
+def list_parts(page: tifffile.TiffPage, file_bytes: int, name: str) -> list[tuple[int, int]]:
+    """Return the offset and length of every strip or tile, after checking that all lie in the file.
+
+    Raises
+    ------
+    ImageError
+        There are too many, or one is missing or lies beyond the end of the file.
+    """
     needed = math.prod(page.chunked)
     if needed > MAX_PARTS:
         raise ImageError(name, f"has {needed} strips or tiles, more than {MAX_PARTS}")
-    offsets, counts = page.dataoffsets[:needed], page.databytecounts[:needed]
-    listed = sum(1 for offset, count in zip(offsets, counts, strict=False) if offset and count)
+    places = list(islice(zip(page.dataoffsets, page.databytecounts, strict=False), needed))
+    listed = sum(1 for offset, count in places if offset and count)
     if listed < needed:
         raise ImageError(name, f"is damaged: it lists {listed} of its {needed} parts")
-    if any(offset + count > file_bytes for offset, count in zip(offsets, counts, strict=True)):
+    if any(offset + count > file_bytes for offset, count in places):
         raise ImageError(name, "is truncated: a part of its pixels lies beyond the end of the file")
+    return places
+
+
+def _check_part(page: tifffile.TiffPage, data: bytes, index: int, name: str) -> NDArray[Any] | None:
+    """Check that a strip or tile does not end early; return its samples if they had to be decoded.
+
+    Raises
+    ------
+    ImageError
+        It is truncated or damaged.
+    """
     if page.compression == LZW and page.fillorder == 1:
-        _check_lzw(page, stream, name)
+        _check_lzw(page, data, name)
     elif page.compression == JPEG:
-        _check_jpeg(page, stream, name)
+        return _check_jpeg(page, data, index, name)
     elif page.compression in CONTAINED:
-        _check_contained(page, stream, name)
+        _check_contained(page, data, name)
+    return None
 
 
-def _parts(page: tifffile.TiffPage, stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the bytes of each strip or tile."""
-    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
-        stream.seek(offset)
-        yield stream.read(count)
+def decode_part(page: tifffile.TiffPage, data: bytes, index: int, name: str) -> NDArray[Any]:
+    """Return the samples (H, W, S) of a strip or tile, which may reach beyond the edges of the page.
+
+    Raises
+    ------
+    ImageError
+        It is truncated or damaged. Decoders may raise anything else.
+    """
+    samples = _check_part(page, data, index, name)
+    return _decode(page, data, index) if samples is None else samples
 
 
-def _check_lzw(page: tifffile.TiffPage, stream: BinaryIO, name: str) -> None:
-    """Check that no part lacks the end of its last code: imagecodecs takes missing bits for zeros.
+def _decode(page: tifffile.TiffPage, data: bytes, index: int, **tables: Any) -> NDArray[Any]:
+    samples: Any = page.decode(data, index, **tables)[0]
+    return np.asarray(samples[0])
+
+
+def _check_lzw(page: tifffile.TiffPage, data: bytes, name: str) -> None:
+    """Check that a part does not lack the end of its last code: imagecodecs takes missing bits for zeros.
 
     Most parts end with a mark. One without it is decoded twice, with other bits behind it.
     """
     size = part_size(page)
     expected = size.width * size.height * size.samples * np.dtype(page.dtype).itemsize
-    for data in _parts(page, stream):
-        bits = int.from_bytes(data[-4:])
-        if any(bits >> padding & 0x1FF == LZW_END for padding in range(8)):
-            continue
-        if imagecodecs.lzw_decode(data, out=expected) != imagecodecs.lzw_decode(data + b"\xff", out=expected):
-            raise ImageError(name, "is damaged: a part of its pixels ends early")
+    bits = int.from_bytes(data[-4:])
+    if any(bits >> padding & 0x1FF == LZW_END for padding in range(8)):
+        return
+    if imagecodecs.lzw_decode(data, out=expected) != imagecodecs.lzw_decode(data + b"\xff", out=expected):
+        raise ImageError(name, "is damaged: a part of its pixels ends early")
 
 
-def _check_jpeg(page: tifffile.TiffPage, stream: BinaryIO, name: str) -> None:
-    """Check that no JPEG part lacks pixels: if it does, extra data after its scans becomes pixels."""
+def _check_jpeg(page: tifffile.TiffPage, data: bytes, index: int, name: str) -> NDArray[Any]:
+    """Check that a JPEG part does not lack pixels: if it does, extra data after its scans becomes pixels."""
+    part = io.BytesIO(data)
+    frame = read_frame(part)
+    if frame is None or not _fits(page, frame.width, frame.height, frame.components):
+        raise ImageError(name, "is damaged: a part of it has another size than it says")
+    scans = find_scans(part, name)
     tables: Any = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
-    for index, data in enumerate(_parts(page, stream)):
-        part = io.BytesIO(data)
-        frame = read_frame(part)
-        if frame is None or not _fits(page, frame.width, frame.height, frame.components):
-            raise ImageError(name, "is damaged: a part of it has another size than it says")
-        scans = find_scans(part, name)
-        padded = pad_scans(part, scans.ends)
-        whole, again = (np.asarray(page.decode(one, index, **tables)[0]) for one in (data, padded))
-        if not scans.arithmetic and not np.array_equal(whole, again):
+    samples = _decode(page, data, index, **tables)
+    if not scans.arithmetic:
+        padded = _decode(page, pad_scans(part, scans.ends), index, **tables)
+        if not np.array_equal(samples, padded):
             raise ImageError(name, "is damaged: some of its pixels are missing")
+    return samples
 
 
-def _check_contained(page: tifffile.TiffPage, stream: BinaryIO, name: str) -> None:
-    """Check the headers of JPEG 2000 or JPEG XL parts, and that a JPEG 2000 part has its end."""
-    for data in _parts(page, stream):
-        if page.compression in JPEG_XL:
-            header = read_jpegxl(io.BytesIO(data), name)
-            samples = (1 if header.gray else 3) + len(header.extra)
-            (height, width), bits, is_other = header.size, header.bits, header.floats or header.animated
-        else:
-            codestream = read_jpeg2000(io.BytesIO(data), name)
-            (height, width), bits, samples = codestream.size, codestream.bits, codestream.components
-            is_other = codestream.signed or codestream.subsampled or codestream.palette
-        if is_other or bits != page.bitspersample or not _fits(page, width, height, samples):
-            raise ImageError(name, "is damaged: a part of it has another size or depth than it says")
+def _check_contained(page: tifffile.TiffPage, data: bytes, name: str) -> None:
+    """Check the header of a JPEG 2000 or JPEG XL part, and that a JPEG 2000 part has its end."""
+    if page.compression in JPEG_XL:
+        header = read_jpegxl(io.BytesIO(data), name)
+        samples = (1 if header.gray else 3) + len(header.extra)
+        (height, width), bits, is_other = header.size, header.bits, header.floats or header.animated
+    else:
+        codestream = read_jpeg2000(io.BytesIO(data), name)
+        (height, width), bits, samples = codestream.size, codestream.bits, codestream.components
+        is_other = codestream.signed or codestream.subsampled or codestream.palette
+    if is_other or bits != page.bitspersample or not _fits(page, width, height, samples):
+        raise ImageError(name, "is damaged: a part of it has another size or depth than it says")
 
 
 def _fits(page: tifffile.TiffPage, width: int, height: int, samples: int) -> bool:
