@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from convcli.pictures.headers.jpeg import Frame
 
 __all__ = [
-    "COLORS", "CONTAINED", "JPEG", "JPEG_XL", "LZW", "refuse_compression", "refuse_jpeg", "refuse_tiff",
+    "COLORS", "CONTAINED", "DEFLATE", "JPEG", "JPEG_2000", "JPEG_XL", "LZMA", "LZW", "PACKBITS", "ZSTD",
+    "refuse_compression", "refuse_jpeg", "refuse_tiff",
 ]  # fmt: skip
 
 COLORS = {

@@ -16,7 +16,7 @@ from convcli.pictures.limits import Limits
 if TYPE_CHECKING:
     from convcli.pictures.formats.deep.samples import DeepDecoded
 
-__all__ = ["EXTENSIONS", "FORMATS", "decode"]
+__all__ = ["EXTENSIONS", "FORMATS", "decode", "describe_failure"]
 
 FORMATS = ("JPEG 2000", "JPEG XL")
 """The formats that only this decoder reads."""
@@ -36,7 +36,7 @@ def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> De
     except (ConvcliError, MemoryError):
         raise
     except Exception as error:  # a decoder may raise anything on a damaged file
-        raise ImageError(name, _reason(error)) from None
+        raise ImageError(name, describe_failure(error)) from None
 
 
 Reader = Callable[[BinaryIO, str, Limits, "int | None"], "DeepDecoded"]
@@ -70,7 +70,7 @@ def _reader(found: str, name: str) -> Reader:
         raise NotKeptWhole(name, f"is a {found} file, which convcli does not read by itself") from None
 
 
-def _reason(error: Exception) -> str:
+def describe_failure(error: Exception) -> str:
     """Return a message of one line, a general one where the decoder's own is meant for programmers."""
     message = " ".join(str(error).split())[:MAX_REASON]
     if not message or isinstance(error, FOR_PROGRAMMERS):

@@ -169,13 +169,14 @@ def _divided(colors: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
 
 
 def _divided_down(colors: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return 8-bit colors as Pillow divides alpha out: rounded down; where alpha is 0, they stay."""
+    """Return 8-bit samples as Pillow divides alpha out: down; where it is 0, gray stays, color is 0."""
     result = np.empty(colors.shape, np.uint8)
     rows = max(1, STRIP_PIXELS // colors.shape[1])
     for top in range(0, colors.shape[0], rows):
         strip = colors[top : top + rows]
-        share = np.where(alpha[top : top + rows] == 0, 255, alpha[top : top + rows])[..., np.newaxis]
-        result[top : top + rows] = np.minimum(strip.astype(np.uint16) * 255 // share, 255)
+        share = alpha[top : top + rows, :, np.newaxis]
+        whole = np.minimum(strip.astype(np.uint16) * 255 // np.maximum(share, 1), 255)
+        result[top : top + rows] = np.where(share == 0, strip * np.uint8(strip.shape[2] == 1), whole)
     return result
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import math
-from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
 import imagecodecs
@@ -24,7 +23,7 @@ from convcli.pictures.headers.jpeg2000 import read_jpeg2000
 from convcli.pictures.headers.jpegxl import read_jpegxl
 from convcli.pictures.headers.tiff_tags import SEPARATE_PLANES
 
-__all__ = ["PartSize", "check_parts", "decode_part", "list_parts", "part_size"]
+__all__ = ["PartPlaces", "PartSize", "check_parts", "decode_part", "list_parts", "part_size"]
 
 LZW_END = 257  # the last code
 MAX_PARTS = 1 << 22  # strips or tiles of a page
@@ -36,6 +35,13 @@ class PartSize(NamedTuple):
     width: int
     height: int
     samples: int
+
+
+class PartPlaces(NamedTuple):
+    """Offsets and lengths in bytes of the strips or tiles of a page."""
+
+    offsets: NDArray[np.uint64]
+    lengths: NDArray[np.uint64]
 
 
 def part_size(page: tifffile.TiffPage) -> PartSize:
@@ -56,13 +62,13 @@ def check_parts(page: tifffile.TiffPage, stream: BinaryIO, file_bytes: int, name
     """
     places = list_parts(page, file_bytes, name)
     if page.compression in {LZW, *CONTAINED}:
-        for index, (offset, count) in enumerate(places):
-            stream.seek(offset)
-            _check_part(page, stream.read(count), index, name)
+        for index, (offset, count) in enumerate(zip(places.offsets, places.lengths, strict=True)):
+            stream.seek(int(offset))
+            _check_part(page, stream.read(int(count)), index, name)
 
 
-def list_parts(page: tifffile.TiffPage, file_bytes: int, name: str) -> list[tuple[int, int]]:
-    """Return the offset and length of every strip or tile, after checking that all lie in the file.
+def list_parts(page: tifffile.TiffPage, file_bytes: int, name: str) -> PartPlaces:
+    """Return where the strips or tiles are, after checking that all lie in the file.
 
     Raises
     ------
@@ -72,13 +78,17 @@ def list_parts(page: tifffile.TiffPage, file_bytes: int, name: str) -> list[tupl
     needed = math.prod(page.chunked)
     if needed > MAX_PARTS:
         raise ImageError(name, f"has {needed} strips or tiles, more than {MAX_PARTS}")
-    places = list(islice(zip(page.dataoffsets, page.databytecounts, strict=False), needed))
-    listed = sum(1 for offset, count in places if offset and count)
+    offsets, lengths = (
+        np.array(values[:needed], np.uint64) for values in (page.dataoffsets, page.databytecounts)
+    )
+    shorter = min(len(offsets), len(lengths))
+    offsets, lengths = offsets[:shorter], lengths[:shorter]
+    listed = int(np.count_nonzero((offsets > 0) & (lengths > 0)))
     if listed < needed:
         raise ImageError(name, f"is damaged: it lists {listed} of its {needed} parts")
-    if any(offset + count > file_bytes for offset, count in places):
+    if max(offsets.max(), lengths.max()) > file_bytes or (offsets + lengths).max() > file_bytes:
         raise ImageError(name, "is truncated: a part of its pixels lies beyond the end of the file")
-    return places
+    return PartPlaces(offsets, lengths)
 
 
 def _check_part(page: tifffile.TiffPage, data: bytes, index: int, name: str) -> NDArray[Any] | None:

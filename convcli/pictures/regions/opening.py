@@ -1,0 +1,122 @@
+"""Opens huge pictures, to be read row by row, and reads parts of any picture."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from convcli.errors import ImageError
+from convcli.files.opening import open_input
+from convcli.pictures.formats.output_formats import extra_is_installed
+from convcli.pictures.headers.signatures import find_format
+from convcli.pictures.limits import DEFAULT_LIMITS, Limits
+from convcli.pictures.picture import Picture, PictureKind
+from convcli.pictures.reading import load_picture
+from convcli.pictures.regions.failures import reported
+from convcli.pictures.regions.properties import LargePicture
+from convcli.pictures.regions.region import Region
+
+__all__ = ["open_large", "read_region"]
+
+INSTALL = "pip install 'convcli[deep]' brings it"
+
+
+def open_large(
+    source: str | Path | BinaryIO,
+    name: str,
+    *,
+    level: int | None = None,
+    region: Region | None = None,
+    frame: int | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> LargePicture | None:
+    """Open a picture to be read by rows, or return None if that is not possible but it may be read whole.
+
+    Its pixels are those that `load_picture` reads, to the last bit.
+
+    Parameters
+    ----------
+    source : path or binary stream
+        TIFF or BigTIFF. A stream must be seekable; it stays open when the picture is closed.
+    name : str
+        The name to use in messages.
+    level : int, optional
+        Which level of a pyramid, counted from 0, the full resolution (default).
+    region : Region, optional
+        Which part of that level (default: all).
+    frame : int, optional
+        Which of several pages (default: the first).
+    limits : Limits
+        What a tile or strip may take in memory, and whether a picture that cannot be read by rows may be
+        read whole.
+
+    Raises
+    ------
+    ImageError
+        It is damaged, does not have that level, region or frame, or can be read neither by rows nor whole.
+    """
+    with ExitStack() as opened, reported(name):
+        stream = opened.enter_context(open_input(source)) if isinstance(source, str | Path) else source
+        large = _open(stream, name, level, region, frame, limits)
+        if large is not None:
+            large.opened.push(opened.pop_all())
+        return large
+
+
+def _open(
+    stream: BinaryIO, name: str, level: int | None, region: Region | None, frame: int | None, limits: Limits
+) -> LargePicture | None:
+    if not stream.seekable():
+        return None
+    found = find_format(stream)
+    if found == "TIFF" and extra_is_installed():
+        from convcli.pictures.regions.tiff import open_tiff_rows  # late: it needs the extra
+
+        return open_tiff_rows(stream, name, level, region, frame, limits)
+    if level is not None:
+        why = f"has no level {level}: only pyramids in TIFF files have levels"
+        raise ImageError(name, f"its levels are read by tifffile; {INSTALL}" if found == "TIFF" else why)
+    return None
+
+
+def read_region(
+    source: str | Path | BinaryIO,
+    name: str,
+    *,
+    level: int | None = None,
+    region: Region | None = None,
+    frame: int | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    jobs: int | None = None,
+) -> Picture:
+    """Read a part of a picture: only what it consists of, where the format allows that, else the whole.
+
+    The parameters are those of `open_large`.
+
+    Raises
+    ------
+    ImageError
+        As for `open_large`, or the part is larger than the limits allow.
+    """
+    large = open_large(source, name, level=level, region=region, frame=frame, limits=limits)
+    if large is not None:
+        with large:
+            height, width, channels = large.properties.size
+            dtype, numbers = np.dtype(large.properties.dtype), large.properties.kind != PictureKind.PIXELS
+            limits.check(name, (height, width, channels), dtype.itemsize, numbers=numbers)
+            return large.read(0, height, jobs)
+    if not isinstance(source, str | Path):
+        source.seek(0)
+    picture = load_picture(source, name, limits, frame=frame)
+    if region is None:
+        return picture
+    region.check(name, *picture.shape[:2])
+    part = slice(region.top, region.top + region.height), slice(region.left, region.left + region.width)
+    alpha = picture.alpha
+    return picture.changed(
+        pixels=np.ascontiguousarray(picture.pixels[part]),
+        alpha=None if alpha is None else np.ascontiguousarray(alpha[part]),
+    )
