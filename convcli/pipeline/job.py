@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -60,7 +61,13 @@ class Job(NamedTuple):
         if self.source.error:
             report.events.append(self.failure(self.source.error))
             return report
-        recipes = [recipe for recipe in self.recipes if not self._is_skipped(recipe, report)]
+        try:
+            found = [self._existing_output(recipe) for recipe in self.recipes]
+        except ConvcliError as error:
+            report.events.append(Failure.of(error, error.why, error.what))
+            return report
+        report.events.extend(Skipped(redacted(path)) for path in found if path is not None)
+        recipes = [recipe for recipe, path in zip(self.recipes, found, strict=True) if path is None]
         if not recipes:
             return report
         # Reading a file changes when it was last read.
@@ -92,6 +99,16 @@ class Job(NamedTuple):
                 report.events.append(finished)
                 notes = ()  # reported once
         return report
+
+    def fetch_ahead(self) -> None:
+        """Start to fetch the object that is read, while other jobs are run."""
+        if not is_url(self.source.name) or self.source.error:
+            return
+        from convcli.files.remote.reading import fetch_ahead  # late: it loads asyncio
+
+        with suppress(ConvcliError):  # reported when the job is run
+            if any(self._existing_output(recipe) is None for recipe in self.recipes):
+                fetch_ahead(self.source.name)
 
     def failure(self, why: str) -> Failure:
         """Return a failure of the input, for example that its process was killed."""
@@ -144,17 +161,14 @@ class Job(NamedTuple):
     def _destination(self, recipe: Recipe) -> Destination:
         return recipe.destination or self.outputs.destination
 
-    def _is_skipped(self, recipe: Recipe, report: Report) -> bool:
-        """Whether the output of a recipe exists and is to be kept."""
+    def _existing_output(self, recipe: Recipe) -> str | None:
+        """Return the output of a recipe if it exists and is to be kept."""
         if not self.outputs.destination.skip_existing:
-            return False
+            return None
         several = isinstance(self.reading.frame, FrameRange)
         expected = candidate_outputs(self.source, recipe, self._destination(recipe), frames=several)
         folder = self._destination(recipe).folder
-        path = next((path for path in expected if self.outputs.exists(path, folder)), None)
-        if path is not None:
-            report.events.append(Skipped(redacted(path)))
-        return path is not None
+        return next((path for path in expected if self.outputs.exists(path, folder)), None)
 
     def _apply(
         self, recipe: Recipe, pictures: list[Picture], times: FileTimes | None

@@ -10,12 +10,14 @@ import os
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from itertools import chain, takewhile
 from itertools import count as count_from
-from itertools import takewhile
 from typing import TYPE_CHECKING, Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
+from convcli.files.urls import is_url
 from convcli.parallel import thread_count
 from convcli.pipeline.inputs import Source
 from convcli.pipeline.job import Job
@@ -32,6 +34,7 @@ __all__ = ["Executor", "LocalProcesses", "map_in_processes", "split_jobs"]
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
+PREPARED = 2  # parts that are prepared while one before them is computed
 MAX_RESULTS_AHEAD = 32  # results per process that may wait for an earlier one, to bound memory
 CLEANUP_SECONDS = 1.0  # seconds that all processes together get to clean up when they stop
 KILL_SECONDS = 0.5  # seconds to wait for processes that are killed: the system may be unable to end them
@@ -63,8 +66,20 @@ class LocalProcesses(NamedTuple):
             job = jobs[0]._replace(source=source)
             return Report(source, [job.failure(f"its process was ended by {killed_by}")])
 
+        def prepare_job(source: Source) -> None:
+            jobs[0]._replace(source=source).fetch_ahead()
+
         sources = (job.source for job in jobs)
-        return map_in_processes(sources, run_job, lost_job, self.processes, in_order=in_order)
+        first = next(sources, None)
+        prepare = prepare_job if first is not None and is_url(first.name) else None
+        return map_in_processes(
+            chain([] if first is None else [first], sources),
+            run_job,
+            lost_job,
+            self.processes,
+            in_order=in_order,
+            prepare=prepare,
+        )
 
 
 def split_jobs(jobs: int | None, parts: int) -> tuple[int, int | None]:
@@ -86,6 +101,7 @@ def map_in_processes(
     processes: int,
     *,
     in_order: bool,
+    prepare: Callable[[Part], None] | None = None,
 ) -> Iterator[Result]:
     """Yield the results of all parts, computed by worker processes, or by this process if `processes` is 1.
 
@@ -100,15 +116,17 @@ def map_in_processes(
     processes : int
     in_order : bool
         Yield results in the order of the parts, otherwise as they come.
+    prepare : callable, optional
+        Takes a part in the process that will compute it, before it has computed those before.
     """
     if processes == 1:
-        yield from map(compute, parts)
+        yield from map(compute, parts if prepare is None else _prepared(parts, prepare))
         return
     waiting: dict[int, Result] = {}
     submitted = yielded = 0
     tasks = enumerate(parts)
     task = next(tasks, None)
-    with _ProcessPool(compute, report_lost, processes) as pool:
+    with _ProcessPool(compute, report_lost, processes, prepare) as pool:
         while task is not None or yielded < submitted:
             limit = yielded + MAX_RESULTS_AHEAD * processes
             while task is not None and submitted < limit and pool.submit(task):
@@ -121,24 +139,42 @@ def map_in_processes(
                 yielded += 1
 
 
+def _prepared(parts: Iterable[Part], prepare: Callable[[Part], None]) -> Iterator[Part]:
+    """Yield parts; prepare each when it is one of the next."""
+    following: deque[Part] = deque()
+    for part in parts:
+        prepare(part)
+        following.append(part)
+        if len(following) > PREPARED:
+            yield following.popleft()
+    yield from following
+
+
 class _Worker(Generic[Part]):
-    """A process and its task: the part that it is working on, after its number."""
+    """A process and its tasks: the part that it is working on, after its number, and what it does next."""
 
     def __init__(self, pid: int, connection: "Connection") -> None:
         self.pid = pid
         self.connection = connection
-        self.task: tuple[int, Part] | None = None
+        self.tasks: deque[tuple[int, Part]] = deque()
 
 
 class _ProcessPool(Generic[Part, Result]):
     """The worker processes; they end with the context or at a signal."""
 
     def __init__(
-        self, compute: Callable[[Part], Result], report_lost: Callable[[Part, str], Result], size: int
+        self,
+        compute: Callable[[Part], Result],
+        report_lost: Callable[[Part, str], Result],
+        size: int,
+        prepare: Callable[[Part], None] | None = None,
     ) -> None:
         self.compute = compute
         self.report_lost = report_lost
         self.size = size
+        self.prepare = prepare
+        self.tasks_per_worker = 1 if prepare is None else 2
+        self.returned: deque[tuple[int, Part]] = deque()  # of workers that died before they began them
         self.workers: list[_Worker[Part]] = []
         self.local_tasks: list[tuple[int, Part]] = []  # done by this process, as it cannot start another
         self._signal_cleanup = ExitStack()
@@ -175,11 +211,17 @@ class _ProcessPool(Generic[Part, Result]):
                 time.sleep(0.005)
 
     def submit(self, task: tuple[int, Part]) -> bool:
-        """Give a part, which comes after its number, to a free process; return whether there was one."""
+        """Give a part, which comes after its number, to a process; return whether one takes more."""
+        return not self.returned and self._give(task)
+
+    def _give(self, task: tuple[int, Part]) -> bool:
         while True:
-            worker = next((worker for worker in self.workers if worker.task is None), None)
+            worker = next((worker for worker in self.workers if not worker.tasks), None)
             if worker is None and len(self.workers) < self.size:
                 worker = self._start()
+            if worker is None:
+                takers = (worker for worker in self.workers if len(worker.tasks) < self.tasks_per_worker)
+                worker = next(takers, None)
             if worker is None:
                 if not self.size and not self.local_tasks:
                     self.local_tasks.append(task)
@@ -187,25 +229,28 @@ class _ProcessPool(Generic[Part, Result]):
                 return False
             try:
                 worker.connection.send(task[1])
-            except (BrokenPipeError, ConnectionResetError):  # it was killed while idle
+            except (BrokenPipeError, ConnectionResetError):  # it was killed
+                if worker.tasks:
+                    return False  # `results` reports how it ended
                 self._remove_dead(worker)
                 continue
             except OSError:  # the part may have arrived incomplete; `results` reports how it ended
                 os.kill(worker.pid, signal.SIGKILL)
-            worker.task = task
+            worker.tasks.append(task)
             return True
 
     def results(self) -> Iterator[tuple[int, Result]]:
         """Wait for results and yield the numbers of the parts that are finished with their results."""
         from multiprocessing.connection import wait
 
+        while self.returned and self._give(self.returned[0]):
+            self.returned.popleft()
         yield from [(number, self.compute(part)) for number, part in self.local_tasks]
         self.local_tasks.clear()
-        busy = {worker.connection: worker for worker in self.workers if worker.task is not None}
+        busy = {worker.connection: worker for worker in self.workers if worker.tasks}
         for connection in wait(list(busy)) if busy else ():
             worker = busy[connection]  # type: ignore[index] # one of those waited for
-            assert worker.task is not None
-            number, part = worker.task
+            number, part = worker.tasks[0]
             try:
                 result = worker.connection.recv()
             except (EOFError, OSError):
@@ -213,7 +258,7 @@ class _ProcessPool(Generic[Part, Result]):
                 continue
             if isinstance(result, BaseException):
                 raise result
-            worker.task = None
+            worker.tasks.popleft()
             yield number, result
 
     def _start(self) -> "_Worker[Part] | None":
@@ -235,7 +280,7 @@ class _ProcessPool(Generic[Part, Result]):
                     worker.connection.close()
                 reset_handlers()
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
-                _run_worker(theirs, self.compute)
+                _run_worker(theirs, self.compute, self.prepare)
             self.workers.append(_Worker(pid, ours))
         except OSError:
             self.size = len(self.workers)
@@ -247,8 +292,9 @@ class _ProcessPool(Generic[Part, Result]):
         return self.workers[-1]
 
     def _remove_dead(self, worker: _Worker[Part]) -> str:
-        """Remove a process that has died, and return how."""
+        """Remove a process that has died, and return how; what it had not begun is given to others."""
         self.workers.remove(worker)
+        self.returned.extend(list(worker.tasks)[1:])
         worker.connection.close()
         code = _exit_code(worker.pid) or 0
         return f"signal {-code}" if code < 0 else f"exit code {code}"
@@ -263,19 +309,42 @@ def _exit_code(pid: int, options: int = 0) -> int | None:
     return os.waitstatus_to_exitcode(status) if exited else None
 
 
-def _run_worker(connection: "Connection", compute: Callable[[Part], object]) -> NoReturn:
+def _run_worker(
+    connection: "Connection", compute: Callable[[Part], object], prepare: Callable[[Part], None] | None
+) -> NoReturn:
     """Do parts until there are no more, in a forked process."""
     gc.freeze()  # looking for garbage would copy the memory of everything that is older than this process
     code = 1
     try:
-        while True:
-            part = connection.recv()
+        received = iter(connection.recv, None)  # a part is never None
+        for part in received if prepare is None else _prepared_on_arrival(received, prepare):
             try:
                 result = compute(part)
             except Exception as error:  # a bug: raised again in the main process
                 result = error
             connection.send(result)
+        code = 0
     except (EOFError, OSError):
         code = 0
     finally:
         os._exit(code)
+
+
+def _prepared_on_arrival(received: Iterator[Part], prepare: Callable[[Part], None]) -> Iterator[Part]:
+    """Yield parts; a thread receives and prepares the next one meanwhile."""
+    from queue import SimpleQueue
+    from threading import Thread
+
+    parts: SimpleQueue[Part | None] = SimpleQueue()
+
+    def receive() -> None:
+        with suppress(EOFError, OSError):
+            for part in received:
+                prepare(part)
+                parts.put(part)
+        parts.put(None)
+
+    Thread(target=receive, daemon=True).start()
+    for part in iter(parts.get, None):
+        assert part is not None
+        yield part

@@ -2,18 +2,18 @@
 
 import errno
 import io
-from collections.abc import Iterable
 from contextlib import suppress
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, BinaryIO
 
 from convcli.files.remote.clients import attempt
-from convcli.files.urls import WEB, is_url, split_url
+from convcli.files.urls import WEB, split_url
 
 __all__ = ["fetch_ahead", "open_object"]
 
 BLOCK = 8 << 20  # bytes; an object with fewer is small
 BLOCKS = 4  # kept of a large object
+MAX_AHEAD = 3
 
 
 def open_object(url: str) -> BinaryIO:
@@ -24,7 +24,8 @@ def open_object(url: str) -> BinaryIO:
     OSError
         It cannot be read, also later.
     """
-    fetched = _ahead.pop(url, None)
+    with _lock:
+        fetched = _ahead.pop(url, None)
     start = _fetch_start(url) if fetched is None else fetched.result()
     if len(start) < BLOCK:
         return io.BytesIO(start)
@@ -34,14 +35,12 @@ def open_object(url: str) -> BinaryIO:
     return io.BufferedReader(_LargeObject(url))
 
 
-def fetch_ahead(names: Iterable[str]) -> None:
-    """Start to fetch the objects that are opened next; forget others that were fetched and not opened."""
-    wanted = {name for name in names if is_url(name)}
-    for name in _ahead.keys() - wanted:
-        del _ahead[name]
-    for name in wanted - _ahead.keys():
-        with suppress(RuntimeError):  # no more threads can be started
-            _ahead[name] = _Fetched(name)
+def fetch_ahead(url: str) -> None:
+    """Start to fetch an object that is opened soon; forget the first of many that were not opened."""
+    with _lock, suppress(RuntimeError):  # no more threads can be started
+        _ahead[url] = _Fetched(url)
+        if len(_ahead) > MAX_AHEAD:
+            del _ahead[next(iter(_ahead))]
 
 
 class _Fetched:
@@ -68,6 +67,7 @@ class _Fetched:
 
 
 _ahead: dict[str, _Fetched] = {}
+_lock = Lock()
 
 
 def _fetch_start(url: str) -> bytes:
