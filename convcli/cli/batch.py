@@ -50,17 +50,21 @@ def run_batch(options: BatchOptions, recipes: Sequence[Recipe], files_read: Sequ
         Before anything is started: two results have one output.
     """
     batch = options.batch(recipes, files_read)
-    count = len(batch.sources)
+    count = options.inputs.known_count
+    several = count is None or count > 1
     finished = failed = skipped = 0
     name_width = _name_width(batch) if is_human_readable() and not options.json else 0
     preview = options.preview and options.preview.start(json=options.json, output=batch.destination.output)
     observer = _PreviewObserver(preview, name_width) if preview else None
 
     def report_interruption() -> None:
-        message(f"{count} inputs", f"stopped after {finished}; use --skip-existing to continue")
+        message(
+            "batch" if count is None else f"{count} inputs",
+            f"stopped after {finished}; use --skip-existing to continue",
+        )
 
     interruption = (
-        cleanup_at_signal(report_interruption) if count > 1 and stderr_is_terminal() else nullcontext()
+        cleanup_at_signal(report_interruption) if several and stderr_is_terminal() else nullcontext()
     )
     follows_matrix = False  # the next matrix is separated by an empty line
     try:
@@ -80,7 +84,9 @@ def run_batch(options: BatchOptions, recipes: Sequence[Recipe], files_read: Sequ
         if failed:  # the failure has been reported, and its code stays
             return 1
         raise
-    _summarize(count, failed, skipped)
+    if count == 0 and stderr_is_terminal():
+        message("--shard", f"none of the {len(batch.sources)} inputs belongs to this run")
+    _summarize(finished, failed, skipped)
     return 1 if failed else 0
 
 

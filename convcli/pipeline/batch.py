@@ -2,8 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,8 @@ from convcli.pipeline.report import Report
 
 __all__ = ["Batch"]
 
+REMEMBERED_OUTPUTS = 1 << 20
+
 
 class Batch(NamedTuple):
     """What is read, what is done to it, and where results go.
@@ -35,6 +38,10 @@ class Batch(NamedTuple):
     files_read : sequence of str
         Other files that are read, such as kernels, which no output may replace.
     executor : Executor
+    own : sequence of Source, optional
+        Those of the sources that this run does (default: all). The others are only checked.
+    rest : iterable of Source
+        Further sources, too many to be held.
     """
 
     sources: Sequence[Source]
@@ -43,6 +50,8 @@ class Batch(NamedTuple):
     reading: ReadOptions
     files_read: Sequence[str] = ()
     executor: Executor = LocalProcesses()
+    own: Sequence[Source] | None = None
+    rest: Iterable[Source] = ()
 
     def run(self, observer: Observer | None = None, *, in_order: bool = True) -> Iterator[Report]:
         """Yield the report of each input, in the order of the inputs or as they finish.
@@ -55,13 +64,32 @@ class Batch(NamedTuple):
             A folder for outputs cannot be made, or not be listed.
         """
         self._check_outputs()
-        jobs = _Jobs(self, observer)
-        if not all(source.error for source in self.sources):
+        own = self.sources if self.own is None else self.own
+        files_read = [*(source.name for source in self.sources), *self.files_read]
+        outputs = Outputs(self.destination, files_read)
+        if self.rest or not all(source.error for source in own):
             for recipe in self.recipes:
                 folder = (recipe.destination or self.destination).folder
                 if folder is not None:
-                    jobs.outputs.prepare(folder)
-        return self.executor.run(jobs, in_order=in_order)
+                    outputs.prepare(folder)
+        sources = chain(own, map(self._checker(), self.rest)) if self.rest else own
+        return self.executor.run(self._job_maker(outputs, observer), sources, in_order=in_order)
+
+    def _job_maker(self, outputs: Outputs, observer: Observer | None) -> Callable[[Source], Job]:
+        """Return a function that makes the job of a source; it can be pickled."""
+        several = isinstance(self.reading.frame, FrameRange)
+        needed = partial(
+            result_bytes,
+            self.recipes,
+            self.destination.format,
+            frees_input=not several and observer is None,
+        )
+        limits = self.reading.limits._replace(result_bytes=needed)
+        if several:
+            kept = partial(kept_result_bytes, self.recipes, self.destination.format)
+            limits = limits._replace(kept_result_bytes=kept)
+        reading = self.reading._replace(limits=limits)
+        return partial(Job, recipes=self.recipes, outputs=outputs, reading=reading, observer=observer)
 
     def _check_outputs(self) -> None:
         """Refuse two results for one output, under one name or by a link that is followed."""
@@ -76,10 +104,7 @@ class Batch(NamedTuple):
             for recipe in self.recipes
             if not _is_printed(source, destination := recipe.destination or self.destination)
         ]
-        names = Counter(
-            _one_spelling(destination.path(source, recipe.label, "*"))
-            for source, recipe, destination in written
-        )
+        names = Counter(_output(*result) for result in written)
         if self.destination.force:  # otherwise an existing link is refused anyway
             resolve = PathResolver()
             several = isinstance(self.reading.frame, FrameRange)
@@ -97,34 +122,47 @@ class Batch(NamedTuple):
                     f"{times} results have this output; rename an input, or run them separately",
                 )
 
+    def _checker(self) -> Callable[[Source], Source]:
+        """Return a function that gives a source of the rest an error if its output is that of another.
 
-class _Jobs(Sequence[Job]):
-    """The jobs of a batch, each made when it is asked for: there may be millions."""
+        It remembers the hashes of about as many outputs as its table has places. An output that it has
+        forgotten exists, if it was written, and is not replaced.
+        """
+        from array import array  # late: most lists are held
+        from hashlib import blake2b
 
-    def __init__(self, batch: Batch, observer: Observer | None) -> None:
-        self.batch = batch
-        self.observer = observer
-        several = isinstance(batch.reading.frame, FrameRange)
-        needed = partial(
-            result_bytes,
-            batch.recipes,
-            batch.destination.format,
-            frees_input=not several and observer is None,
-        )
-        limits = batch.reading.limits._replace(result_bytes=needed)
-        if several:
-            kept = partial(kept_result_bytes, batch.recipes, batch.destination.format)
-            limits = limits._replace(kept_result_bytes=kept)
-        self.reading = batch.reading._replace(limits=limits)
-        self.outputs = Outputs(
-            batch.destination, [*(source.name for source in batch.sources), *batch.files_read]
-        )
+        table, key = array("Q", bytes(8 * REMEMBERED_OUTPUTS)), os.urandom(16)
 
-    def __len__(self) -> int:
-        return len(self.batch.sources)
+        def check(source: Source) -> Source:
+            if source.error:
+                return source
+            try:
+                outputs = [
+                    _output(source, recipe, destination)
+                    for recipe in self.recipes
+                    if not _is_printed(source, destination := recipe.destination or self.destination)
+                ]
+            except UsageError as error:
+                return source._replace(error=str(error))
+            for output in outputs:
+                digest = blake2b(os.fsencode(output), digest_size=8, key=key).digest()
+                hashed = int.from_bytes(digest, "big")
+                place = hashed % REMEMBERED_OUTPUTS
+                if table[place] == hashed:
+                    why = f"another result has the same output {redacted(output)}"
+                    return source._replace(error=f"{why}; rename one, or run them separately")
+                table[place] = hashed
+            return source
 
-    def __getitem__(self, number: int) -> Job:  # type: ignore[override] # slices are never asked for
-        return Job(self.batch.sources[number], self.batch.recipes, self.outputs, self.reading, self.observer)
+        for source in self.sources:
+            check(source)
+        return check
+
+
+def _output(source: Source, recipe: Recipe, destination: Destination) -> str:
+    """Return the path of an output; its format, and so its extension, may not be known yet."""
+    path = destination.path(source, recipe.label, "*")
+    return canonical_url(path) if is_url(path) else str(Path(path))
 
 
 def _is_printed(source: Source, destination: Destination) -> bool:
@@ -133,7 +171,3 @@ def _is_printed(source: Source, destination: Destination) -> bool:
     return (
         is_text and destination.output is None and destination.folder is None and destination.format is None
     )
-
-
-def _one_spelling(path: str) -> str:
-    return canonical_url(path) if is_url(path) else str(Path(path))

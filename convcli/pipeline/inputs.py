@@ -1,20 +1,25 @@
 """The inputs of a batch: files and objects named, all pictures in a folder, or a list of names."""
 
 import os
+import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from convcli.errors import ImageError, UsageError, describe_os_error
-from convcli.files.opening import open_input
-from convcli.files.streams import STREAM, input_name, read_standard_input, refuse_terminal
+from convcli.files.name_lists import MAX_NAME_BYTES, read_names
+from convcli.files.streams import STREAM, input_name, refuse_terminal
 from convcli.files.urls import file_name, has_wildcard, is_url, local_name, redacted
 
-__all__ = ["Source", "check_names", "gather_sources"]
+__all__ = ["ALL_SHARDS", "Inputs", "Shard", "Source", "check_names", "gather_inputs", "parse_shard"]
 
-MAX_NAMES_BYTES = 1 << 30
+MAX_HELD_NAMES = 100_000  # of a list, which are checked before anything is started
+MAX_HELD_BYTES = 1 << 26
+MAX_NAMES_BYTES = 1 << 30  # of a list that has to be held
+LINES = "contains lines, but names must be NUL-separated, as find -print0 writes them"
 
 
 class Source(NamedTuple):
@@ -40,14 +45,110 @@ class Source(NamedTuple):
         return input_name(self.name)
 
 
-def gather_sources(
+class Shard(NamedTuple):
+    """One of several runs that share the inputs: each input belongs to one of them, by its name.
+
+    Examples
+    --------
+    >>> shards = [Shard(1, 3), Shard(2, 3), Shard(3, 3)]
+    >>> [[shard.has("a.png"), shard.has("b.png")].count(True) for shard in shards]
+    [1, 0, 1]
+    """
+
+    number: int  # from 1
+    total: int
+
+    def has(self, name: str) -> bool:
+        """Whether an input of this name belongs to it."""
+        if self.total == 1:
+            return True
+        from hashlib import blake2b  # late: one run does without
+
+        hashed = int.from_bytes(blake2b(os.fsencode(name), digest_size=8).digest(), "big")
+        return hashed % self.total == self.number - 1
+
+
+ALL_SHARDS = Shard(1, 1)
+
+
+def parse_shard(text: str) -> Shard:
+    """Read a shard, such as ``1/4``.
+
+    Raises
+    ------
+    UsageError
+        It is none.
+
+    Examples
+    --------
+    >>> parse_shard("1/4")
+    Shard(number=1, total=4)
+    >>> parse_shard("5/4")
+    Traceback (most recent call last):
+    ...
+    convcli.errors.UsageError: --shard 5/4: shards are numbered from 1 to 4
+    """
+    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+    if found is None or not int(found[2]):
+        raise UsageError(f"--shard {text}", "must be I/N, such as 1/4 for the first of four runs")
+    shard = Shard(int(found[1]), int(found[2]))
+    if not 1 <= shard.number <= shard.total:
+        why = f"shards are numbered from 1 to {shard.total}"
+        raise UsageError(
+            f"--shard {text}", why if shard.number else f"{why}; add 1 to a number that starts at 0"
+        )
+    return shard
+
+
+class Inputs(NamedTuple):
+    """The inputs of a batch.
+
+    Attributes
+    ----------
+    held : sequence of Source
+        Those of all shards, or the first of a list that is too long to be held. They are checked before
+        anything is started.
+    own : sequence of Source
+        Those of them that belong to this run.
+    rest : iterable of Source
+        The others of a long list that belong to this run, read as they are needed. What is wrong with
+        their names is their error.
+    """
+
+    held: Sequence[Source]
+    own: Sequence[Source]
+    rest: Iterable[Source] = ()
+
+    @property
+    def known_count(self) -> int | None:
+        """How many belong to this run; None if that is not known yet."""
+        return None if self.rest else len(self.own)
+
+
+def gather_inputs(
     names: Sequence[str] | None,
     *,
     recursive: bool = False,
     files0_from: str | None = None,
     out_dir: str | None = None,
-) -> list[Source]:
+    shard: Shard = ALL_SHARDS,
+    hold_all: bool = False,
+) -> Inputs:
     """Return the inputs of a batch.
+
+    Parameters
+    ----------
+    names : sequence of str, optional
+    recursive : bool
+        Replace folders by the pictures in them.
+    files0_from : str, optional
+        A file that lists the names instead.
+    out_dir : str, optional
+        The folder of the outputs, which are no inputs.
+    shard : Shard
+        The run that this is, of several.
+    hold_all : bool
+        Hold even a long list of names.
 
     Raises
     ------
@@ -56,6 +157,7 @@ def gather_sources(
     ImageError
         A list of names cannot be read.
     """
+    rest: Iterable[Source] = ()
     if files0_from is not None:
         if not files0_from:
             raise UsageError("--files0-from", "has an empty file name; give a file, or - for standard input")
@@ -63,7 +165,7 @@ def gather_sources(
             raise UsageError("--files0-from", "reads the file names from a list; leave IMAGE out")
         if recursive:
             raise UsageError("--recursive", "cannot be combined with --files0-from, which names every file")
-        sources = [Source(local_name(name)) for name in _read_names(files0_from)]
+        sources, rest = _read_list(files0_from, hold_all=hold_all)
     else:
         sources = [Source(local_name(name)) for name in names or []]
     if recursive:
@@ -77,7 +179,14 @@ def gather_sources(
             found for source in sources for found in _find_objects(source, out_dir, recursive=recursive)
         ]
     check_names([source.name for source in sources])
-    return sources
+    if shard == ALL_SHARDS:
+        return Inputs(sources, sources, rest)
+    if any(source.name == STREAM for source in sources):
+        raise UsageError("--shard", "needs names of files, but - is standard input; name a file")
+    own = [source for source in sources if shard.has(source.name)]
+    return Inputs(
+        sources, own, rest and (source for source in rest if source.error or shard.has(source.name))
+    )
 
 
 def check_names(names: Sequence[str], what: str = "IMAGE") -> None:
@@ -96,39 +205,53 @@ def check_names(names: Sequence[str], what: str = "IMAGE") -> None:
         refuse_terminal("pipe an image into it")
 
 
-def _read_names(file: str) -> list[str]:
-    """Read NUL-separated names, as ``find -print0`` writes them."""
-    content = _read_list(file)
-    if len(content) > MAX_NAMES_BYTES:
-        raise ImageError(
-            input_name(file), f"is larger than {MAX_NAMES_BYTES} bytes, so it is not a list of names"
-        )
-    content = content.removesuffix(b"\0")
-    if not content:
-        raise UsageError(f"--files0-from {redacted(file)}", "contains no names")
-    position = 0 if content.startswith(b"\0") else content.find(b"\0\0") + 1
-    if position or content.startswith(b"\0"):  # checked before splitting: there may be a billion names
-        raise UsageError(
-            f"--files0-from {redacted(file)}", f"name number {content.count(0, 0, position) + 1} is empty"
-        )
-    names = [os.fsdecode(name) for name in content.split(b"\0")]
-    if len(names) == 1 and "\n" in names[0]:
-        raise UsageError(
-            f"--files0-from {file}",
-            "contains lines, but names must be NUL-separated, as find -print0 writes them",
-        )
-    return names
+def _read_list(file: str, *, hold_all: bool) -> tuple[list[Source], Iterable[Source]]:
+    """Return the first names in a list, which are held, and the rest."""
+    names, held, size = read_names(file), list[Source](), 0
+    option = f"--files0-from {redacted(file)}"
+    for name in names:
+        if why := _wrong_name(name, len(held) + 1):
+            if not held and next(names, None) is None:
+                break
+            raise UsageError(option, why)
+        held.append(Source(local_name(name)))
+        size += len(name) + 1
+        if hold_all and size > MAX_NAMES_BYTES:
+            why = (
+                f"has more than {MAX_NAMES_BYTES} bytes of names, and --force needs all of them; leave it out"
+            )
+            raise ImageError(input_name(file), why)
+        if not hold_all and (len(held) >= MAX_HELD_NAMES or size > MAX_HELD_BYTES):
+            following = next(names, None)
+            if following is not None:
+                return held, _later_sources(file, chain([following], names), len(held) + 1)
+    if not held:
+        raise UsageError(option, "contains no names")
+    if len(held) == 1 and "\n" in held[0].name:
+        raise UsageError(option, LINES)
+    return held, ()
 
 
-def _read_list(file: str) -> bytes:
-    if file == STREAM:
-        refuse_terminal("pipe NUL-separated names into it, as find -print0 writes them")
-        return read_standard_input(MAX_NAMES_BYTES + 1)
+def _later_sources(file: str, names: Iterator[str], number: int) -> Iterator[Source]:
+    """Yield the rest of a list, from a name with this number on; what ends it early is its last source."""
     try:
-        with open_input(file) as stream:
-            return stream.read(MAX_NAMES_BYTES + 1)
-    except OSError as error:
-        raise ImageError(input_name(file), describe_os_error(error)) from None
+        for number, name in enumerate(names, number):  # noqa: B020 -- goes on counting
+            if why := _wrong_name(name, number):
+                yield Source(file, error=f"{why}; the names behind it were not read")
+                return
+            why = f"comes behind {MAX_HELD_NAMES} names in the list; move - up" if name == STREAM else ""
+            yield Source(local_name(name), error=why)
+    except ImageError as error:
+        yield Source(file, error=error.why)
+
+
+def _wrong_name(name: str, number: int) -> str:
+    """Return what is wrong with a name in a list, or nothing."""
+    if not name:
+        return f"name number {number} is empty"
+    if len(name) <= MAX_NAME_BYTES:
+        return ""
+    return LINES if number == 1 and "\n" in name else f"name number {number} has over {MAX_NAME_BYTES} bytes"
 
 
 def _find_pictures(source: Source, out_dir: str) -> list[Source]:

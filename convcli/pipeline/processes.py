@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from itertools import chain, takewhile
 from itertools import count as count_from
@@ -43,10 +43,12 @@ KILL_SECONDS = 0.5  # seconds to wait for processes that are killed: the system 
 class Executor(Protocol):
     """Runs the jobs of a batch, wherever that is."""
 
-    def run(self, jobs: Sequence[Job], *, in_order: bool) -> Iterator[Report]:
-        """Yield the report of each job, in the order of the jobs or as they finish.
+    def run(
+        self, make_job: Callable[[Source], Job], sources: Iterable[Source], *, in_order: bool
+    ) -> Iterator[Report]:
+        """Yield the report of the job of each source, in their order or as they finish.
 
-        The jobs differ only in their sources.
+        There may be more sources than memory could hold.
         """
 
 
@@ -55,25 +57,25 @@ class LocalProcesses(NamedTuple):
 
     processes: int = 1
 
-    def run(self, jobs: Sequence[Job], *, in_order: bool = True) -> Iterator[Report]:
-        """Yield the report of each job, in the order of the jobs or as they finish."""
+    def run(
+        self, make_job: Callable[[Source], Job], sources: Iterable[Source], *, in_order: bool = True
+    ) -> Iterator[Report]:
+        """Yield the report of the job of each source, in their order or as they finish."""
 
-        # Workers get the sources one by one: reading the list would copy its memory into each of them.
         def run_job(source: Source) -> Report:
-            return jobs[0]._replace(source=source).run()
+            return make_job(source).run()
 
         def lost_job(source: Source, killed_by: str) -> Report:
-            job = jobs[0]._replace(source=source)
-            return Report(source, [job.failure(f"its process was ended by {killed_by}")])
+            return Report(source, [make_job(source).failure(f"its process was ended by {killed_by}")])
 
         def prepare_job(source: Source) -> None:
-            jobs[0]._replace(source=source).fetch_ahead()
+            make_job(source).fetch_ahead()
 
-        sources = (job.source for job in jobs)
-        first = next(sources, None)
+        remaining = iter(sources)
+        first = next(remaining, None)
         prepare = prepare_job if first is not None and is_url(first.name) else None
         return map_in_processes(
-            chain([] if first is None else [first], sources),
+            chain([] if first is None else [first], remaining),
             run_job,
             lost_job,
             self.processes,

@@ -50,6 +50,7 @@ BATCH = {
     "--json": use("--json"),
     "--text": use("--text"),
     "--force": use("--force"),
+    "--shard": use("--shard", "1/1"),
     "--skip-existing": use("--skip-existing"),
     "--jobs": use("--jobs", "1"),
     "--max-pixels": use("--max-pixels", "1M"),
@@ -389,7 +390,7 @@ NATURAL: dict[str, dict[tuple[str, str], str]] = {  # no effect of the first bes
     "lesson": {("--text", "--answers"): "steps are shown as on a terminal, wherever they go"},
 }
 # Without an effect on these files, by what they are for; --json is added to the lines of some commands.
-UNSEEN = ("--force", "--skip-existing", "--jobs", "--max-pixels", "--max-memory")
+UNSEEN = ("--force", "--shard", "--skip-existing", "--jobs", "--max-pixels", "--max-memory")
 WITH_JSON = ("explain", "learn", "shape", "params")
 
 

@@ -2,7 +2,7 @@
 
 import os
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -39,10 +39,12 @@ RENDERING = read_rendering("each", None, "1", "0", None)
 class Elsewhere:
     """An executor that sends each job, and its report, through a pickle, as a cluster would."""
 
-    def run(self, jobs: Sequence[Job], *, in_order: bool) -> Iterator[Report]:
+    def run(
+        self, make_job: Callable[[Source], Job], sources: Iterable[Source], *, in_order: bool
+    ) -> Iterator[Report]:
         assert in_order
-        for number in range(len(jobs)):
-            job = pickle.loads(pickle.dumps(jobs[number]))
+        for source in sources:
+            job = pickle.loads(pickle.dumps(make_job))(pickle.loads(pickle.dumps(source)))
             yield pickle.loads(pickle.dumps(job.run()))
 
 
@@ -92,24 +94,20 @@ def test_jobs_that_are_pickled_give_the_same_files_and_reports(
     assert capfd.readouterr() == ("", "")
 
 
-class ReadHere(Sequence[Job]):
-    """Jobs of which only the process that made them reads others than the first."""
-
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        self.jobs = jobs
-        self.process = os.getpid()
-
-    def __len__(self) -> int:
-        return len(self.jobs)
-
-    def __getitem__(self, number: int) -> Job:  # type: ignore[override]
-        assert number == 0 or os.getpid() == self.process
-        return self.jobs[number]
-
-
 class TwoProcesses:
-    def run(self, jobs: Sequence[Job], *, in_order: bool) -> Iterator[Report]:
-        return LocalProcesses(2).run(ReadHere(jobs), in_order=in_order)
+    """An executor of two processes; only the one that started them reads the sources."""
+
+    def run(
+        self, make_job: Callable[[Source], Job], sources: Iterable[Source], *, in_order: bool
+    ) -> Iterator[Report]:
+        process = os.getpid()
+
+        def read_here() -> Iterator[Source]:
+            for source in sources:
+                assert os.getpid() == process
+                yield source
+
+        return LocalProcesses(2).run(make_job, read_here(), in_order=in_order)
 
 
 def test_processes_do_not_read_the_list_of_sources(tmp_path: Path) -> None:

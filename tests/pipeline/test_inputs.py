@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from convcli.pipeline.inputs import Source, gather_sources
+from convcli.pipeline.inputs import Source, gather_inputs
 from tests.support.call_counting import calls_during
 
 
@@ -18,7 +18,9 @@ def test_work_is_proportionate_to_the_depth_of_a_tree(in_folder: Path) -> None:
         (tree / "a.png").touch()
         found: list[Source] = []
         count = calls_during(
-            lambda: found.extend(gather_sources([str(root)], recursive=True, out_dir=str(in_folder / "out")))
+            lambda: found.extend(
+                gather_inputs([str(root)], recursive=True, out_dir=str(in_folder / "out")).own
+            )
         )
         assert Source(str(tree / "a.png"), "/".join(["out"] * depth)) in found
         return count
@@ -34,6 +36,6 @@ def test_outputs_of_an_earlier_run_are_no_inputs(in_folder: Path, is_there: bool
         Path(folder).mkdir(parents=True)
         Path(folder, "a.png").touch()
     out_dir = "pictures/out" if is_there else "out"
-    sources = gather_sources(["pictures"], recursive=True, out_dir=str(in_folder / out_dir))
+    sources = gather_inputs(["pictures"], recursive=True, out_dir=str(in_folder / out_dir)).own
     expected = [Source("pictures/out/a.png", "out"), Source("pictures/sub/out/a.png", "sub/out")]
     assert sources == expected[is_there:]

@@ -18,7 +18,7 @@ from convcli.pictures.formats.output_formats import OutputFormat, format_for_pat
 from convcli.pictures.frames import FrameRange, parse_frames
 from convcli.pictures.limits import MAX_PIXELS, Limits
 from convcli.pipeline.batch import Batch
-from convcli.pipeline.inputs import Source, gather_sources
+from convcli.pipeline.inputs import ALL_SHARDS, Inputs, Source, gather_inputs, parse_shard
 from convcli.pipeline.outputs import DEFAULT_NAME, Destination, check_name
 from convcli.pipeline.processes import LocalProcesses, split_jobs
 from convcli.pipeline.reading import ReadOptions
@@ -31,7 +31,7 @@ __all__ = ["BatchOptions", "read_destination", "read_options"]
 class BatchOptions(NamedTuple):
     """What is read, how and by how many processes, where results go, and how they are reported."""
 
-    sources: Sequence[Source]
+    inputs: Inputs
     reading: ReadOptions
     processes: int
     destination: Destination
@@ -73,20 +73,22 @@ class BatchOptions(NamedTuple):
             png_level=arguments.png_level,
             jobs=arguments.jobs,
         )
-        sources = gather_sources(
+        inputs = gather_inputs(
             images,
             recursive=arguments.recursive,
             files0_from=arguments.files0_from,
             out_dir=arguments.out_dir,
+            shard=ALL_SHARDS if arguments.shard is None else parse_shard(arguments.shard),
+            hold_all=arguments.force,  # only then could an output replace an input
         )
         if arguments.keep_time:
-            _check_keeps_time(destination, sources)
-        processes, threads = split_jobs(arguments.jobs, len(sources))
+            _check_keeps_time(destination, inputs.held)
+        processes, threads = split_jobs(arguments.jobs, len(inputs.held if inputs.rest else inputs.own))
         limits = reading.limits._replace(processes=processes)
         reading = reading._replace(limits=limits)
         destination = destination._replace(jobs=threads, keep_time=arguments.keep_time)
         return cls(
-            sources, reading, processes, destination, arguments.json, preview_request, arguments.files0_from
+            inputs, reading, processes, destination, arguments.json, preview_request, arguments.files0_from
         )
 
     def _may_be_png(self, recipe: Recipe) -> bool:
@@ -112,7 +114,8 @@ class BatchOptions(NamedTuple):
         executor = LocalProcesses(self.processes)
         if self.name_list is not None:
             files_read = (*files_read, self.name_list)
-        return Batch(self.sources, recipes, self.destination, self.reading, files_read, executor)
+        held, own, rest = self.inputs
+        return Batch(held, recipes, self.destination, self.reading, files_read, executor, own, rest)
 
 
 def _check_keeps_time(destination: Destination, sources: Sequence[Source]) -> None:

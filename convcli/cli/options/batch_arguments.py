@@ -81,6 +81,15 @@ class BatchArguments(NamedTuple):
             rich_help_panel=options.BATCH,
         ),
     ] = None
+    shard: Annotated[
+        str | None,
+        Option(
+            "--shard",
+            help="Process one of N shares of the inputs: I from 1 to N, in as many runs.",
+            metavar="I/N",
+            rich_help_panel=options.BATCH,
+        ),
+    ] = None
     skip_existing: Annotated[
         bool,
         Option("--skip-existing", help="Skip inputs whose output exists.", rich_help_panel=options.BATCH),

@@ -193,11 +193,11 @@ def _figure_destination(option: str, name: str, batch: BatchOptions, *, results:
             name, None, None, force=destination.force, json=batch.json, png_level=None, jobs=destination.jobs,
             option=option,
         )  # fmt: skip
-        if len(batch.sources) > 1:
+        if len(batch.inputs.held) > 1:
             example = f'{option} "{{stem}}-{Path(name).stem}{Path(name).suffix}"'
             raise UsageError(
                 f"{option} {name}",
-                f"is a single file for {len(batch.sources)} inputs; add {{stem}}: {example}",
+                f"is a single file for {len(batch.inputs.held)} inputs; add {{stem}}: {example}",
             )
     if figure.format is None or figure.format.numeric or name.lower().endswith(".pgm"):
         why = "pgm is gray" if figure.format == OutputFormat.PNM else f"{figure.format} holds values"

@@ -18,7 +18,7 @@ __all__ = ["FileProgress", "file_progress"]
 class FileProgress:
     """The progress bar of a batch, if it has one."""
 
-    def __init__(self, bar: "Progress | None", total: int) -> None:
+    def __init__(self, bar: "Progress | None", total: int | None) -> None:
         self._bar = bar
         self._task = None if bar is None else bar.add_task("", total=total)
 
@@ -39,9 +39,9 @@ class FileProgress:
 
 
 @contextmanager
-def file_progress(total: int) -> Iterator[FileProgress]:
-    """Show a progress bar for `total` files, if there are several and standard error is a terminal."""
-    if total < 2 or not stderr_is_terminal():
+def file_progress(total: int | None) -> Iterator[FileProgress]:
+    """Show a progress bar for several files, if standard error is a terminal; None: nobody knows how many."""
+    if total in (0, 1) or not stderr_is_terminal():
         yield FileProgress(None, total)
         return
     from rich.console import Console
