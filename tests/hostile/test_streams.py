@@ -553,7 +553,7 @@ def test_a_signal_while_it_waits_for_standard_input(
     hostile: Nursery, photo: bytes, arguments: Sequence[str], name: str
 ) -> None:
     reader, writer = os.pipe()
-    os.write(writer, photo[:100])
+    os.write(writer, b"photo.png" if "--files0-from" in arguments else photo[:100])
     calls, when = ("read", 3) if "--files0-from" in arguments else ("select,pselect6", 2)
     if calls == "read":  # which has begun to wait when the signal comes
         ran = signalled_later(-code_of(name), [*CONVCLI, *arguments], reader, reads(reader))
