@@ -263,6 +263,20 @@ def test_the_example_of_an_error_says_what_is_wrong_and_why(capsys: pytest.Captu
     assert capsys.readouterr().out.startswith("filter 5 ")
 
 
+def test_the_example_of_arrays_larger_than_memory(folder: Path) -> None:
+    for extra in ("dask", "xarray", "zarr"):
+        pytest.importorskip(extra)
+    (block,) = (block for block in blocks(TEXTS["python"], "python") if "import dask.array as da" in block)
+    names: dict[str, Any] = {}
+    exec("\n".join(block), names)
+    assert sorted(path.name for path in folder.glob("*.zarr")) == ["edges.zarr", "slide.zarr"]
+    pixels = names["pixels"]
+    assert (names["edges"][:] == names["convcli"].apply_filter(pixels, "sobel")).all()
+    smooth = names["convcli"].apply_filter(pixels, "gaussian:sigma=4", border="wrap")
+    np.testing.assert_allclose(names["lazy"].compute(), smooth, rtol=1e-5)
+    assert eval('convcli.pool(scene, size=2)["x"]', names)[:2].values.tolist() == [0.125, 0.625]
+
+
 def test_the_page_for_python_has_all_public_names() -> None:
     told = set(re.findall(r"`(\w+)`", TEXTS["python"]))
     assert set(public_names) - {"__version__"} <= told

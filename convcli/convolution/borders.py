@@ -15,6 +15,7 @@ from __future__ import annotations
 from array import array
 from enum import StrEnum
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from convcli.errors import MatrixError, UsageError, parse_choice
@@ -25,7 +26,15 @@ from convcli.sizes.windowed import Axis
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Border", "BorderKind", "border_positions", "border_sources", "fill_strip", "parse_border"]
+__all__ = [
+    "Border",
+    "BorderKind",
+    "border_positions",
+    "border_sources",
+    "fill_strip",
+    "parse_border",
+    "positions_between",
+]
 
 
 class BorderKind(StrEnum):
@@ -88,10 +97,28 @@ def border_positions(axis: Axis, kind: BorderKind) -> array[int]:
     """
     n = axis.side
     before, after = (
-        (_border_source(position, n, kind) for position in outside)
-        for outside in (range(-axis.before, 0), range(n, n + axis.after))
+        positions_between(axis, kind, *outside) for outside in ((-axis.before, 0), (n, n + axis.after))
     )
-    return array("q", before) + _counting(n) + array("q", after)
+    return before + _counting(n) + after
+
+
+def positions_between(axis: Axis, kind: BorderKind, start: int, stop: int) -> array[int]:
+    """Return the source pixels of the positions from `start` to before `stop`; the image's first is at 0.
+
+    Examples
+    --------
+    >>> positions_between(Axis(side=3, window=3, before=2, after=2), BorderKind.REFLECT, -2, 2).tolist()
+    [2, 1, 0, 1]
+    """
+    n = axis.side
+    return array(
+        "q",
+        chain(
+            (_border_source(position, n, kind) for position in range(start, min(stop, 0))),
+            range(max(start, 0), min(stop, n)),
+            (_border_source(position, n, kind) for position in range(max(start, n), stop)),
+        ),
+    )
 
 
 @cache

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, overload
 
 from convcli.convolution.borders import BorderKind, border_sources
+from convcli.convolution.parts.sources import is_in_memory
 from convcli.convolution.planning import ConvolutionSettings, Image, Plan, plan_convolution
 from convcli.convolution.strips import run_convolution
 from convcli.kernels.filter import Filter
@@ -14,11 +17,27 @@ from convcli.sizes.axes import window_axes
 from convcli.sizes.per_axis import Padding, Pair
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from typing import Unpack
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from convcli.convolution.planning import WindowKeywords
 
 __all__ = ["apply_filter", "center_pixels", "convolve", "plan"]
 
 
+@overload
+def convolve(
+    image: NDArray[Any] | Sequence[Any],
+    kernel: ArrayLike,
+    *,
+    out: NDArray[Any] | None = None,
+    **settings: Unpack[WindowKeywords],
+) -> Image: ...
+@overload
+def convolve(
+    image: Any, kernel: ArrayLike, *, out: Any = None, **settings: Unpack[WindowKeywords]
+) -> Any: ...
 def convolve(
     image: ArrayLike,
     kernel: ArrayLike,
@@ -29,14 +48,14 @@ def convolve(
     dilation: Pair = 1,
     flip: bool = False,
     jobs: int | None = None,
-    out: Image | None = None,
-) -> Image:
+    out: Any = None,
+) -> Any:
     """Convolve an image with a kernel, each channel separately.
 
     Parameters
     ----------
     image : array (H, W) or (H, W, C)
-        Integers, float32 or float64.
+        Integers, float32 or float64; also stored, lazy or labeled, see below.
     kernel : array (f_h, f_w)
         At least one coefficient; odd or even sides.
     stride, dilation : int or (vertical, horizontal)
@@ -48,9 +67,11 @@ def convolve(
     flip : bool
         Rotate the kernel by 180 degrees first, for the convolution of signal processing.
     jobs : int, optional
-        Maximum number of threads (default: all available CPU cores). The result does not depend on it.
+        Maximum number of threads (default: all available CPU cores; one in each task of Dask). The result
+        does not depend on it.
     out : array, optional
-        Array that receives the result and is returned; `plan` gives the shape and dtype that it must have.
+        Array that receives the result and is returned, in memory or stored; `plan` gives the shape and dtype
+        that it must have.
 
     Returns
     -------
@@ -70,6 +91,20 @@ def convolve(
     UsageError
         The border is unknown, or `out` has the wrong shape or dtype.
 
+    Notes
+    -----
+    Arrays that are not in memory give the same values:
+
+    - Stored arrays are anything with a shape, a dtype and slices, such as those of zarr and HDF5 (h5py), and
+      mapped files (`numpy.memmap`) with `out`. They are read, computed and written strip by strip, in memory
+      that does not grow with the image. Without `out` the result is an array in memory.
+    - A Dask array gives a lazy Dask array with a block for each chunk. Nothing is computed, and a block reads
+      only the chunks under its windows. The border is only at the edges of the image.
+    - A `DataArray` of xarray gives a `DataArray` with the coordinates of the windows' centers.
+
+    Of 64-bit integers that are stored or lazy, the largest value is not known beforehand: their results are
+    int64, and a result that could overflow raises an error when its part is computed.
+
     Examples
     --------
     >>> import numpy as np
@@ -79,11 +114,13 @@ def convolve(
     array([ 0, 30, 30,  0], dtype=int16)
     """
     settings = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
-    return run_convolution(plan_convolution(image, kernel, settings), out)
+    if is_in_memory(image, out):
+        return run_convolution(plan_convolution(image, kernel, settings), out)
+    return _run_in_parts(image, kernel, settings, out, partial(convolve, kernel=kernel))
 
 
 def plan(
-    image: ArrayLike,
+    image: Any,
     kernel: ArrayLike | Filter,
     *,
     stride: Pair = 1,
@@ -94,6 +131,8 @@ def plan(
     jobs: int | None = None,
 ) -> Plan:
     """Return how `convolve` or `apply_filter` would compute a result, without computing it.
+
+    Of a stored or lazy array, nothing is read.
 
     Parameters
     ----------
@@ -122,9 +161,26 @@ def plan(
     ``print(plan)`` shows how: ``compiled separable in int16, strips of 375 rows, 2 threads``.
     """
     settings = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
-    return plan_convolution(image, kernel, settings).plan
+    if is_in_memory(image, None):
+        return plan_convolution(image, kernel, settings).plan
+    from convcli.convolution.parts.convolution import Convolution  # late: most calls need none of it
+    from convcli.convolution.parts.operation import describe
+
+    return Convolution.of(kernel, settings, describe(image)).plan
 
 
+@overload
+def apply_filter(
+    image: NDArray[Any] | Sequence[Any],
+    filter: Filter | str,
+    *,
+    out: NDArray[Any] | None = None,
+    **settings: Unpack[WindowKeywords],
+) -> Image: ...
+@overload
+def apply_filter(
+    image: Any, filter: Filter | str, *, out: Any = None, **settings: Unpack[WindowKeywords]
+) -> Any: ...
 def apply_filter(
     image: ArrayLike,
     filter: Filter | str,
@@ -135,8 +191,8 @@ def apply_filter(
     dilation: Pair = 1,
     flip: bool = False,
     jobs: int | None = None,
-    out: Image | None = None,
-) -> Image:
+    out: Any = None,
+) -> Any:
     """Apply a named filter: its one kernel, or several kernels whose results it combines.
 
     Parameters
@@ -170,7 +226,28 @@ def apply_filter(
     if isinstance(filter, str):
         filter = get_filter(filter)
     settings = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
-    return run_convolution(plan_convolution(image, filter, settings), out)
+    if is_in_memory(image, out):
+        return run_convolution(plan_convolution(image, filter, settings), out)
+    return _run_in_parts(image, filter, settings, out, partial(apply_filter, filter=filter))
+
+
+def _run_in_parts(
+    image: Any,
+    kernel: ArrayLike | Filter,
+    settings: ConvolutionSettings,
+    out: Any,
+    function: Callable[..., Any],
+) -> Any:
+    from convcli.convolution.parts.convolution import Convolution  # late: most calls need none of it
+    from convcli.convolution.parts.running import run_in_parts
+
+    return run_in_parts(
+        image,
+        out,
+        plan=partial(Convolution.of, kernel, settings),
+        apply=partial(function, **settings._asdict()),
+        jobs=settings.jobs,
+    )
 
 
 def center_pixels(

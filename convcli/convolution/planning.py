@@ -43,6 +43,7 @@ __all__ = [
     "checked_axes",
     "kernel_norm",
     "largest_result",
+    "parse_kernels",
     "plan_convolution",
     "plan_pixels",
     "result_type",
@@ -139,23 +140,34 @@ class ImageKind(NamedTuple):
         Name of the dtype.
     largest : int or None
         Largest absolute value that a pixel can have; None for floats.
+    unbounded : bool
+        Whether the largest is unknown, as the pixels are 64-bit integers that are not read yet.
     """
 
     shape: tuple[int, ...]
     dtype: str
     largest: int | None
+    unbounded: bool = False
 
     @classmethod
     def of(cls, pixels: Image | Raster) -> ImageKind:
         """Describe an array or a raster; of 64-bit integers it looks for the largest."""
         if isinstance(pixels, Raster):
             return cls(pixels.shape, f"uint{pixels.depth}", 2**pixels.depth - 1)
-        if pixels.dtype.kind == "f":
-            return cls(pixels.shape, pixels.dtype.name, None)
-        if pixels.dtype.itemsize < 8:
-            limits = np.iinfo(pixels.dtype)
-            return cls(pixels.shape, pixels.dtype.name, max(-int(limits.min), int(limits.max)))
-        return cls(pixels.shape, pixels.dtype.name, max(-int(pixels.min()), int(pixels.max())))
+        kind = cls.by_type(pixels.shape, pixels.dtype)
+        if not kind.unbounded:
+            return kind
+        return kind._replace(largest=max(-int(pixels.min()), int(pixels.max())), unbounded=False)
+
+    @classmethod
+    def by_type(cls, shape: tuple[int, ...], dtype: np.dtype[Any]) -> ImageKind:
+        """Describe an array of which only the shape and the dtype are known."""
+        if dtype.kind == "f":
+            return cls(shape, dtype.name, None)
+        if dtype.itemsize == 8:
+            return cls(shape, dtype.name, 1, unbounded=True)
+        limits = np.iinfo(dtype)
+        return cls(shape, dtype.name, max(-int(limits.min), int(limits.max)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,10 +246,14 @@ def plan_convolution(
     """Check all arguments and plan the convolution."""
     source = image if isinstance(image, Raster) else image_array(image)
     pixels, kind = source.samples if isinstance(source, Raster) else source, ImageKind.of(source)
+    return plan_pixels(pixels, kind, *parse_kernels(kernel), settings)
+
+
+def parse_kernels(kernel: ArrayLike | Filter) -> tuple[Sequence[Matrix], Combination]:
+    """Return the kernels of a filter and how they are combined, or the single kernel that an array holds."""
     if isinstance(kernel, Filter):
-        return plan_pixels(pixels, kind, kernel.matrices, kernel.combination, settings)
-    matrix = tuple(map(tuple, kernel_array(kernel).tolist()))
-    return plan_pixels(pixels, kind, [matrix], Combination.SINGLE, settings)
+        return kernel.matrices, kernel.combination
+    return [tuple(map(tuple, kernel_array(kernel).tolist()))], Combination.SINGLE
 
 
 def plan_pixels(

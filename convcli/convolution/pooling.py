@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, overload
 
 from convcli.compiled.engine import is_compiled
+from convcli.convolution.algorithms.compiled_pooling import pool_compiled
 from convcli.convolution.algorithms.pooling import (
     average_strip,
     neutral,
@@ -15,7 +18,9 @@ from convcli.convolution.algorithms.pooling import (
     rows_read,
     sums_type,
 )
+from convcli.convolution.borders import BorderKind
 from convcli.convolution.buffers import BufferPool
+from convcli.convolution.parts.sources import is_in_memory
 from convcli.convolution.statistics import Statistics
 from convcli.convolution.weighted import SampleWeights, as_axes
 from convcli.errors import parse_choice
@@ -28,12 +33,15 @@ from convcli.sizes.per_axis import Padding, Pair
 from convcli.sizes.windowed import Axis
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from numpy.typing import ArrayLike, NDArray
+
+    from convcli.convolution.planning import ImageKind
 
 __all__ = ["PoolMode", "measure_raster", "pool", "pool_raster", "pool_weighted"]
 
 STRIP_BYTES = 1 << 21  # size of one strip of pixels, in numpy
-PART_BYTES = 1 << 22  # of the image that one call of the core reads at most: after each, threads take turns
 
 
 class PoolMode(StrEnum):
@@ -43,6 +51,27 @@ class PoolMode(StrEnum):
     AVG = "avg"
 
 
+class PoolingKeywords(TypedDict, total=False):
+    """The keywords of `pool` besides `out`."""
+
+    mode: str
+    size: Pair
+    stride: Pair | None
+    padding: Padding
+    ceil: bool
+    rounded: bool
+    jobs: int | None
+
+
+@overload
+def pool(
+    image: NDArray[Any] | Sequence[Any],
+    *,
+    out: NDArray[Any] | None = None,
+    **settings: Unpack[PoolingKeywords],
+) -> NDArray[Any]: ...
+@overload
+def pool(image: Any, *, out: Any = None, **settings: Unpack[PoolingKeywords]) -> Any: ...
 def pool(
     image: ArrayLike,
     *,
@@ -53,14 +82,14 @@ def pool(
     ceil: bool = False,
     rounded: bool = False,
     jobs: int | None = None,
-    out: NDArray[Any] | None = None,
-) -> NDArray[Any]:
+    out: Any = None,
+) -> Any:
     """Pool an image: take the largest value or the mean of each window.
 
     Parameters
     ----------
     image : array (H, W) or (H, W, C)
-        Integers, float32 or float64.
+        Integers, float32 or float64; also stored, lazy or labeled, as for `convolve`.
     mode : ``"max"`` or ``"avg"``
     size : int or (vertical, horizontal)
         Size of the window in pixels.
@@ -103,13 +132,36 @@ def pool(
     [[4, 1], [4, 2]]
     """
     mode = parse_choice(mode, PoolMode, "mode")
+    if not is_in_memory(image, out):
+        from convcli.convolution.parts.running import run_in_parts  # late: most calls do not need it
+
+        window: dict[str, Any] = {"size": size, "stride": stride, "padding": padding, "ceil": ceil}
+        return run_in_parts(
+            image,
+            out,
+            plan=partial(Pooling.of, mode, rounded, **window),
+            apply=partial(pool, mode=mode, rounded=rounded, jobs=jobs, **window),
+            jobs=jobs,
+        )
     pixels = image_array(image)
     rows, columns = pooling_axes(
         (pixels.shape[0], pixels.shape[1]), size, stride=stride, padding=padding, ceil=ceil
     )
+    return _pool_axes(pixels, rows, columns, mode, rounded, jobs, out)
+
+
+def _pool_axes(
+    pixels: NDArray[Any],
+    rows: Axis,
+    columns: Axis,
+    mode: PoolMode,
+    rounded: bool,
+    jobs: int | None,
+    out: NDArray[Any] | None = None,
+) -> NDArray[Any]:
+    """Pool pixels with windows that slide along these axes."""
     shape = (rows.output, columns.output, *pixels.shape[2:])
     sums = pixels.dtype if mode == PoolMode.MAX else sums_type(pixels, rows, columns)
-    exact = mode == PoolMode.AVG and pixels.dtype.kind != "f" and not rounded
 
     def make_strip(start: int, target: NDArray[Any], buffers: BufferPool) -> None:
         if mode == PoolMode.MAX:
@@ -119,11 +171,45 @@ def pool(
 
     def make(result: NDArray[Any]) -> None:
         if is_compiled():
-            _pool_compiled(_readable(pixels).data, result.data, mode, rows, columns, jobs)
+            pool_compiled(_readable(pixels).data, result.data, mode, rows, columns, jobs)
         else:
             _for_each_strip(result, pixels[0].size * sums.itemsize * rows.stride, jobs, make_strip)
 
-    return fill_array(make, shape, np.dtype(float) if exact else pixels.dtype, out, source=pixels)
+    return fill_array(make, shape, _pooled_dtype(pixels.dtype, mode, rounded), out, source=pixels)
+
+
+def _pooled_dtype(dtype: np.dtype[Any], mode: PoolMode, rounded: bool) -> np.dtype[Any]:
+    exact = mode == PoolMode.AVG and dtype.kind != "f" and not rounded
+    return np.dtype(float) if exact else dtype
+
+
+@dataclass(frozen=True, eq=False)
+class Pooling:
+    """A pooling as it is computed part by part: an `Operation`, of whose parts the padding is not counted."""
+
+    kind: ImageKind
+    rows: Axis
+    columns: Axis
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    mode: PoolMode
+    rounded: bool
+    border: BorderKind = BorderKind.ZERO
+    name: str = "pool"
+    joins_channels: bool = False
+    counts_padding: bool = False
+
+    @classmethod
+    def of(cls, mode: PoolMode, rounded: bool, kind: ImageKind, *, size: Pair, **window: Any) -> Pooling:
+        """Plan the pooling of an image of a kind."""
+        rows, columns = pooling_axes(kind.shape[:2], size, **window)
+        shape = (rows.output, columns.output, *kind.shape[2:])
+        dtype = _pooled_dtype(np.dtype(kind.dtype), mode, rounded)
+        return cls(kind, rows, columns, shape, dtype, mode, rounded)
+
+    def run(self, block: NDArray[Any], rows: Axis, columns: Axis, jobs: int | None) -> NDArray[Any]:
+        """Return the result for a block, see `Operation`."""
+        return _pool_axes(block, rows, columns, self.mode, self.rounded, jobs)
 
 
 def _for_each_strip(
@@ -186,7 +272,7 @@ def pool_raster(
     rows, columns = pooling_axes(samples[:2], size, stride=stride, padding=padding, ceil=ceil)
     result = Raster.empty(rows.output, columns.output, *samples[2:], depth=raster.depth)
     shares = None if weights is None else weights.samples
-    _pool_compiled(raster.samples, result.samples, mode, rows, columns, jobs, shares)
+    pool_compiled(raster.samples, result.samples, mode, rows, columns, jobs, shares)
     return result._replace(channels=raster.channels)
 
 
@@ -205,46 +291,6 @@ def measure_raster(raster: Raster) -> Statistics:
 
     lowest, highest, total = core.measure(raster.samples, raster.channels or 1)
     return Statistics(lowest, highest, total / prod(raster.shape))
-
-
-def _pool_compiled(
-    source: memoryview,
-    out: memoryview,
-    mode: PoolMode,
-    rows: Axis,
-    columns: Axis,
-    jobs: int | None,
-    weights: memoryview | None = None,
-) -> None:
-    """Pool with the compiled core: means of integers are rounded unless `out` is float64."""
-    from convcli.compiled import core  # late: it may not be installed
-
-    down, across = _core_window(rows), _core_window(columns)
-    window, stride, _ = down
-    row_bytes = prod((source.shape or ())[1:]) * source.itemsize
-    if mode == PoolMode.AVG and source.format not in ("f", "d") and weights is None:
-        # Sums of columns follow the window down the image, but each part begins with all rows of a window.
-        most = max(1, PART_BYTES // (row_bytes * stride), 2 * window // stride)
-    else:
-        most = max(1, PART_BYTES // (row_bytes * max(window, stride)))
-    threads = thread_count(jobs, rows.output, prod(out.shape or ()))
-    per_thread = -(-rows.output // (most * threads))
-    part = -(-rows.output // (per_thread * threads))
-
-    def work(starts: WorkQueue) -> None:
-        for start in starts:
-            stop = min(start + part, rows.output)
-            core.pool(
-                source, out, mode=mode, rows=down, columns=across, start=start, stop=stop, weights=weights
-            )
-
-    parallel_for(range(0, rows.output, part), work, threads)
-
-
-def _core_window(axis: Axis) -> tuple[int, int, int]:
-    """Return window, stride and padding without their excess, which may exceed any integer of the core."""
-    whole = axis.side + axis.before
-    return min(axis.window, whole), min(axis.stride, whole), axis.before
 
 
 def pool_weighted(
@@ -275,7 +321,7 @@ def pool_weighted(
     >>> pool_weighted(image, weights, mode="max", size=(1, 2)).tolist()
     [[1, 5]]
     """
-    result = pool(
+    result: NDArray[Any] = pool(
         image, mode=mode, size=size, stride=stride, padding=padding, ceil=ceil, rounded=rounded, jobs=jobs
     )
     rows, columns = pooling_axes(

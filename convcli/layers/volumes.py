@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convcli.convolution.algorithms.strategy import EXACT_IN_FLOAT32
-from convcli.convolution.borders import border_sources, fill_strip, parse_border
+from convcli.convolution.borders import Border, BorderKind, border_sources, fill_strip, parse_border
 from convcli.convolution.engine import convolve
+from convcli.convolution.parts.settings import part_settings
+from convcli.convolution.parts.sources import is_in_memory
 from convcli.convolution.planning import (
     ConvolutionSettings,
     ImageKind,
@@ -21,15 +26,33 @@ from convcli.convolution.planning import (
 )
 from convcli.errors import SizeError
 from convcli.kernels.filter import kernel_array
-from convcli.pictures.arrays import image_array
+from convcli.pictures.arrays import fill_array, image_array
 from convcli.sizes.per_axis import Padding, Pair
 from convcli.sizes.text import counted, format_size
+from convcli.sizes.windowed import Axis
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from convcli.convolution.planning import WindowKeywords
 
 __all__ = ["convolve_volume"]
 
 Array = NDArray[Any]
 
 
+@overload
+def convolve_volume(
+    image: NDArray[Any] | Sequence[Any],
+    taps: ArrayLike,
+    *,
+    out: Array | None = None,
+    **settings: Unpack[WindowKeywords],
+) -> Array: ...
+@overload
+def convolve_volume(
+    image: Any, taps: ArrayLike, *, out: Any = None, **settings: Unpack[WindowKeywords]
+) -> Any: ...
 def convolve_volume(
     image: ArrayLike,
     taps: ArrayLike,
@@ -40,15 +63,17 @@ def convolve_volume(
     dilation: Pair = 1,
     flip: bool = False,
     jobs: int | None = None,
-) -> Array:
+    out: Any = None,
+) -> Any:
     """Convolve an image with volumes of filter coefficients, and sum over its channels.
 
     Parameters
     ----------
     image : array (H, W) or (H, W, C)
+        Also stored, lazy or labeled, as for `convolve`.
     taps : array (f_h, f_w, C) or (f_h, f_w, C, F)
         The coefficients of one filter, or of F filters.
-    stride, padding, border, dilation, flip, jobs : as for `convolve`
+    stride, padding, border, dilation, flip, jobs, out : as for `convolve`
 
     Returns
     -------
@@ -75,28 +100,84 @@ def convolve_volume(
     >>> convcli.convolve_volume(image, np.eye(3, dtype=int).reshape(1, 1, 3, 3)).shape
     (2, 2, 3)
     """
-    pixels = image_array(image)
-    volume = kernel_array(taps, axes=4)
-    depth = pixels.shape[2] if pixels.ndim == 3 else 1
-    if volume.ndim < 3 or volume.shape[2] != depth:
-        wanted = f"(f_h, f_w, {depth}) or (f_h, f_w, {depth}, F)"
-        raise SizeError(
-            f"taps {format_size(volume.shape)}",
-            f"must be {wanted} for an image of {counted(depth, 'channel')}",
-        )
-    filters = volume if volume.ndim == 4 else volume[..., None]
-    channels = pixels.reshape(*pixels.shape[:2], depth)
     settings = ConvolutionSettings(stride, padding, border, dilation, flip, jobs)
-    parsed_border = parse_border(border)
-    norms = map(kernel_norm, np.moveaxis(filters, 3, 0))
-    bound = largest_result(ImageKind.of(pixels).largest, norms, parsed_border)
-    dtype = np.dtype(result_type(pixels.dtype.name, bound))
-    sums = _layer_dtype(channels, filters, dtype, bound)
-    if sums is None:
-        maps = _map_by_map(channels, filters, settings, dtype)
-    else:
-        maps = _as_layer(channels, filters, settings, sums).astype(dtype, copy=False)
-    return maps if volume.ndim == 4 else maps[..., 0]
+    plan = partial(_VolumeConvolution.of, kernel_array(taps, axes=4), settings)
+    if not is_in_memory(image, out):
+        from convcli.convolution.parts.running import run_in_parts  # late: most calls do not need it
+
+        apply = partial(convolve_volume, taps=taps, **settings._asdict())
+        return run_in_parts(image, out, plan=plan, apply=apply, jobs=jobs)
+    pixels = image_array(image)
+    operation = plan(ImageKind.of(pixels))
+    maps = operation.compute(pixels, settings)
+    if out is None:
+        return maps
+    return fill_array(partial(np.copyto, src=maps), maps.shape, maps.dtype, out, source=pixels)
+
+
+@dataclass(frozen=True, eq=False)
+class _VolumeConvolution:
+    """A convolution over volumes that is planned, and computed as a whole or part by part, as an `Operation`.
+
+    `volume` has the axes (f_h, f_w, C, F) or (f_h, f_w, C).
+    """
+
+    kind: ImageKind
+    rows: Axis
+    columns: Axis
+    border: BorderKind
+    dtype: np.dtype[Any]
+    volume: Array
+    settings: ConvolutionSettings
+    name: str = "convolve-volume"
+    joins_channels: bool = True
+    counts_padding: bool = True
+
+    @classmethod
+    def of(cls, volume: Array, settings: ConvolutionSettings, kind: ImageKind) -> _VolumeConvolution:
+        """Plan the convolution of an image of a kind."""
+        depth = math.prod(kind.shape[2:])
+        if volume.ndim < 3 or volume.shape[2] != depth:
+            wanted = f"(f_h, f_w, {depth}) or (f_h, f_w, {depth}, F)"
+            raise SizeError(
+                f"taps {format_size(volume.shape)}",
+                f"must be {wanted} for an image of {counted(depth, 'channel')}",
+            )
+        rows, columns = checked_axes(kind.shape, volume.shape[:2], settings)
+        border = parse_border(settings.border)
+        dtype = result_type(kind.dtype, _bound(kind, volume, border))
+        if kind.unbounded and dtype.startswith("int"):
+            dtype = "int64"
+        return cls(kind, rows, columns, border.kind, np.dtype(dtype), volume, settings)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the result."""
+        return (self.rows.output, self.columns.output, *self.volume.shape[3:])
+
+    def run(self, block: Array, rows: Axis, columns: Axis, jobs: int | None) -> Array:
+        """Return the result for a block, see `Operation`."""
+        return self.compute(block, part_settings(self.settings, rows, columns, jobs))
+
+    def compute(self, pixels: Array, settings: ConvolutionSettings) -> Array:
+        """Convolve a whole image, or a block."""
+        kind = ImageKind.of(pixels) if self.kind.unbounded else self.kind
+        filters = self.volume if self.volume.ndim == 4 else self.volume[..., None]
+        bound = _bound(kind, filters, parse_border(self.settings.border))
+        dtype = np.dtype(result_type(kind.dtype, bound))
+        channels = pixels.reshape(*pixels.shape[:2], filters.shape[2])
+        sums = _layer_dtype(channels, filters, dtype, bound)
+        if sums is None:
+            maps = _map_by_map(channels, filters, settings, dtype)
+        else:
+            maps = _as_layer(channels, filters, settings, sums).astype(dtype, copy=False)
+        return maps if self.volume.ndim == 4 else maps[..., 0]
+
+
+def _bound(kind: ImageKind, volume: Array, border: Border) -> int | None:
+    """Return the largest possible absolute value of an integer result; None for floats."""
+    filters = volume if volume.ndim == 4 else volume[..., None]
+    return largest_result(kind.largest, map(kernel_norm, np.moveaxis(filters, 3, 0)), border)
 
 
 def _layer_dtype(

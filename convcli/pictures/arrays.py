@@ -12,7 +12,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["PIXEL_DTYPES", "check_unmasked", "fill_array", "image_array", "is_core_readable", "turn_upright"]
+__all__ = [
+    "PIXEL_DTYPES",
+    "check_unmasked",
+    "fill_array",
+    "image_array",
+    "image_dtype",
+    "is_core_readable",
+    "turn_upright",
+]
 
 PIXEL_DTYPES = ("uint8", "uint16")  # of pixels; arrays of all others hold numbers
 
@@ -114,16 +122,32 @@ def image_array(value: ArrayLike) -> NDArray[Any]:
         image = np.asarray(value)
     except ValueError:
         raise ImageError("array", "has rows of different lengths") from None
-    if image.ndim not in (2, 3) or not image.size:
-        raise ImageError(f"array of shape {image.shape}", "an image is (H, W) or (H, W, C), and not empty")
-    image = image.astype(image.dtype.newbyteorder("="), copy=False)
-    if image.dtype == np.bool_:
-        return image.astype(np.uint8)
-    if image.dtype == np.float16:
-        return image.astype(np.float32)
-    if image.dtype.kind not in "iu" and image.dtype not in (np.float32, np.float64):
-        raise ImageError(f"array of {image.dtype}", "an image holds integers, float32 or float64")
-    return image
+    return image.astype(image_dtype(image.shape, image.dtype), copy=False)
+
+
+def image_dtype(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype in which `image_array` returns an array of a shape and dtype.
+
+    Raises
+    ------
+    ImageError
+        Such an array is not an image.
+
+    Examples
+    --------
+    >>> image_dtype((480, 640), np.dtype(">f2"))
+    dtype('float32')
+    """
+    if len(shape) not in (2, 3) or not all(shape):
+        raise ImageError(f"array of shape {shape}", "an image is (H, W) or (H, W, C), and not empty")
+    if dtype == np.bool_:
+        return np.dtype(np.uint8)
+    if dtype == np.float16:
+        return np.dtype(np.float32)
+    native = dtype.newbyteorder("=")
+    if native.kind not in "iu" and native not in (np.float32, np.float64):
+        raise ImageError(f"array of {native}", "an image holds integers, float32 or float64")
+    return native
 
 
 def is_core_readable(image: NDArray[Any]) -> bool:

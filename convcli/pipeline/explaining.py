@@ -271,7 +271,8 @@ class ShiftMeasure:
             if self.pooling is None:
                 return values
             stride = None if self.pooling.stride is None else _pair(self.pooling.stride)
-            return pool(values, mode=self.mode, size=_pair(self.pooling.window), stride=stride)
+            pooled: Array = pool(values, mode=self.mode, size=_pair(self.pooling.window), stride=stride)
+            return pooled
 
         return measure_shifts(pixels, shifts, result, stride=self.stride)
 

@@ -915,7 +915,7 @@ def test_no_place_for_the_result(out: Any, start: str) -> None:
 
 def test_jobs_may_be_numpys_integers() -> None:
     image = np.zeros((9, 9), np.uint8)
-    assert convolve(image, [[1]], jobs=np.int64(2)).shape == (9, 9)  # type: ignore[arg-type]
+    assert convolve(image, [[1]], jobs=np.int64(2)).shape == (9, 9)  # type: ignore[call-overload]
     for jobs in (0, -1, 1.5, True, "2"):
         with pytest.raises(UsageError, match="must be a whole number, at least 1"):
             convolve(image, [[1]], jobs=jobs)  # type: ignore[arg-type]

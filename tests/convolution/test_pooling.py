@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from convcli import parallel
 from convcli.convolution import pooling
+from convcli.convolution.algorithms import compiled_pooling
 from convcli.convolution.pooling import PoolMode, pool
 from convcli.errors import ImageError, SizeError, UsageError
 from tests.support import oracles as reference
@@ -81,7 +82,7 @@ def test_strips_and_threads_never_change_a_bit(data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patched:
         size = data.draw(st.integers(1, 300))
         patched.setattr(pooling, "STRIP_BYTES", size)
-        patched.setattr(pooling, "PART_BYTES", size)
+        patched.setattr(compiled_pooling, "PART_BYTES", size)
         patched.setattr(parallel, "MIN_OUTPUTS_PER_THREAD", 1)
         out = np.empty_like(whole)
         assert pool(image, mode=mode, jobs=data.draw(st.sampled_from([1, 3])), out=out, **options) is out
@@ -91,7 +92,7 @@ def test_strips_and_threads_never_change_a_bit(data: st.DataObject) -> None:
 @pytest.mark.parametrize("strip_bytes", [1, 20, 300])
 def test_negative_zeros_stay_so_in_every_strip(strip_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pooling, "STRIP_BYTES", strip_bytes)
-    monkeypatch.setattr(pooling, "PART_BYTES", strip_bytes)
+    monkeypatch.setattr(compiled_pooling, "PART_BYTES", strip_bytes)
     image = np.full((4, 1), -0.0, np.float32)
     pooled = pool(image, mode="avg", size=(2, 1), stride=1, padding=((0, 1), (0, 0)))
     assert np.signbit(pooled).tolist() == [[True]] * 4

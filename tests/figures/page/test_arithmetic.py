@@ -108,7 +108,8 @@ class Job:
         """Return what Python computes."""
         plane = np.atleast_3d(self.image)[..., self.channel]
         if self.playground.pooling is not None:
-            return convcli.pool(plane, **self.playground.pooling._asdict())
+            pooled: Array = convcli.pool(plane, **self.playground.pooling._asdict())
+            return pooled
         window, choice = self.playground.settings._asdict(), self.playground.choice
         if self.is_volume:
             sums = convcli.convolve_volume(self.image, choice.kernels[0], **window)
