@@ -16,9 +16,20 @@ from typing import Any, BinaryIO
 
 from convcli.files.urls import is_url, local_name
 
-__all__ = ["PIPE_TIMEOUT", "open_input", "read_chunk"]
+__all__ = ["PIPE_TIMEOUT", "is_zarr", "open_input", "read_chunk"]
 
 PIPE_TIMEOUT = 5.0  # seconds to wait for a process at the other end of a named pipe
+
+
+def is_zarr(name: str | os.PathLike[str]) -> bool:
+    """Whether a name is that of a Zarr array: a folder that is read as one file.
+
+    Examples
+    --------
+    >>> is_zarr("slides/a.zarr/"), is_zarr("a.tif")
+    (True, False)
+    """
+    return os.fspath(name).rstrip("/").lower().endswith(".zarr")
 
 
 def open_input(path: str | os.PathLike[str]) -> BinaryIO:

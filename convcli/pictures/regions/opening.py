@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from convcli.errors import ImageError
-from convcli.files.opening import open_input
+from convcli.files.opening import is_zarr, open_input
 from convcli.pictures.formats.output_formats import extra_is_installed
+from convcli.pictures.frames import no_frame
 from convcli.pictures.headers.signatures import find_format
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits
 from convcli.pictures.picture import Picture, PictureKind
@@ -21,6 +23,7 @@ from convcli.pictures.regions.region import Region
 
 __all__ = ["open_large", "read_region"]
 
+INSTALL_ZARR = "pip install 'convcli[dask]' brings it"
 INSTALL = "pip install 'convcli[deep]' brings it"
 
 
@@ -35,12 +38,14 @@ def open_large(
 ) -> LargePicture | None:
     """Open a picture to be read by rows, or return None if that is not possible but it may be read whole.
 
-    Its pixels are those that `load_picture` reads, to the last bit.
+    Its pixels are those that `load_picture` reads, to the last bit. Zarr arrays, which that does not read,
+    are (H, W), (H, W, C) or have named axes; uint8 and uint16 are pixels, all else are numbers.
 
     Parameters
     ----------
     source : path or binary stream
-        TIFF or BigTIFF. A stream must be seekable; it stays open when the picture is closed.
+        TIFF or BigTIFF, or the folder of a Zarr array. A stream must be seekable; it stays open when the
+        picture is closed.
     name : str
         The name to use in messages.
     level : int, optional
@@ -58,12 +63,26 @@ def open_large(
     ImageError
         It is damaged, does not have that level, region or frame, or can be read neither by rows nor whole.
     """
+    if isinstance(source, str | Path) and is_zarr(source):
+        return _open_zarr(source, name, level, region, frame, limits)
     with ExitStack() as opened, reported(name):
         stream = opened.enter_context(open_input(source)) if isinstance(source, str | Path) else source
         large = _open(stream, name, level, region, frame, limits)
         if large is not None:
             large.opened.push(opened.pop_all())
         return large
+
+
+def _open_zarr(
+    source: str | Path, name: str, level: int | None, region: Region | None, frame: int | None, limits: Limits
+) -> LargePicture:
+    if frame:
+        raise no_frame(name, frame, 1)
+    if find_spec("zarr") is None:
+        raise ImageError(name, f"is a Zarr array, which convcli does not read by itself; {INSTALL_ZARR}")
+    from convcli.pictures.regions.zarr_rows import open_zarr_rows  # late: it needs the extra
+
+    return open_zarr_rows(source, name, level, region, limits)
 
 
 def _open(
@@ -77,7 +96,7 @@ def _open(
 
         return open_tiff_rows(stream, name, level, region, frame, limits)
     if level is not None:
-        why = f"has no level {level}: only pyramids in TIFF files have levels"
+        why = f"has no level {level}: only pyramids in TIFF and OME-Zarr have levels"
         raise ImageError(name, f"its levels are read by tifffile; {INSTALL}" if found == "TIFF" else why)
     return None
 

@@ -1,0 +1,230 @@
+"""Reads rows of Zarr arrays, and of the levels of OME-Zarr pictures (the extra ``dask`` brings Zarr).
+
+Source: the Zarr specifications, versions 2 and 3; OME-NGFF 0.4 and 0.5, multiscales.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from convcli.errors import ImageError
+from convcli.files.urls import is_url, local_name
+from convcli.pictures.arrays import PIXEL_DTYPES
+from convcli.pictures.limits import Limits
+from convcli.pictures.picture import Picture, PictureKind
+from convcli.pictures.regions.bands import Bands
+from convcli.pictures.regions.failures import reported
+from convcli.pictures.regions.properties import LargePicture, Properties, Storage
+from convcli.pictures.regions.region import Region
+from convcli.pictures.regions.tiff_pages import no_level
+
+__all__ = ["UNITS", "ZarrRows", "open_zarr_rows"]
+
+AXES = {2: "yx", 3: "yxc"}
+"""By the number of axes of an array that does not name them."""
+UNITS = {
+    "angstrom": "Å", "nanometer": "nm", "micrometer": "µm", "millimeter": "mm", "centimeter": "cm",
+    "meter": "m", "kilometer": "km", "inch": "in",
+}  # fmt: skip
+"""By its name in OME-Zarr, the sign of a unit in OME-XML."""
+DECODED_COPIES = 2  # of a row of chunks, while it is read
+FIRST_OF_SEVERAL = "has several planes; the first is used"
+
+
+class _Level(NamedTuple):
+    """An array and what its group says about it."""
+
+    array: Any
+    axes: str  # a letter each
+    pixel_size: tuple[float, float] | None
+    unit: str
+
+
+def open_zarr_rows(
+    source: str | Path, name: str, level: int | None, region: Region | None, limits: Limits
+) -> ZarrRows:
+    """Open a Zarr array or an OME-Zarr picture; `source` is a folder, or the URL of one.
+
+    Raises
+    ------
+    ImageError
+        It is not a picture, does not have that level or region, or its chunks are too large.
+    """
+    with reported(name):
+        if not is_url(source):
+            source = Path(local_name(str(source)))
+            source.stat()  # so that a missing one is reported as a file is
+        levels = _levels(_opened(source, name), name)
+        number = level or 0
+        if number >= len(levels):
+            raise no_level(name, number, [_size(each) for each in levels])
+        rows = ZarrRows(levels[number], name, region)
+        rows.check_memory(limits)
+        return rows
+
+
+def _opened(source: str | Path, name: str) -> Any:
+    try:
+        return zarr.open(source, mode="r")
+    except FileNotFoundError:
+        raise ImageError(name, "is not a Zarr array: it has no zarr.json, .zarray or .zgroup") from None
+
+
+def _levels(found: Any, name: str) -> list[_Level]:
+    if isinstance(found, zarr.Array):
+        return [_checked(found, _axes_of(found), None, "", name)]
+    attributes = found.attrs.asdict()
+    holder = attributes.get("ome") if isinstance(attributes.get("ome"), Mapping) else attributes
+    multiscales = holder.get("multiscales") if isinstance(holder, Mapping) else None
+    if not multiscales:
+        arrays = sorted(key for key, _ in found.arrays())
+        listed = f"; it has the arrays {', '.join(arrays[:10])}" if arrays else ""
+        raise ImageError(
+            name, f"is a Zarr group without multiscales, so which array to read is not known{listed}"
+        )
+    image = multiscales[0]
+    axes = [axis if isinstance(axis, str) else str(axis["name"]) for axis in image.get("axes", "tczyx")]
+    units = {
+        str(axis["name"]): str(axis.get("unit", ""))
+        for axis in image.get("axes", ())
+        if isinstance(axis, Mapping)
+    }
+    unit = UNITS.get(units.get("x", ""), units.get("x", ""))
+    levels = []
+    for dataset in image["datasets"]:
+        array = found[str(dataset["path"])]
+        levels.append(
+            _checked(
+                array, "".join(axis[:1].lower() for axis in axes), _pixel_size(dataset, axes), unit, name
+            )
+        )
+    return levels
+
+
+def _axes_of(array: Any) -> str:
+    named = getattr(array.metadata, "dimension_names", None)
+    letters = "".join(str(axis or " ")[:1].lower() for axis in named or ())
+    return letters if {"y", "x"} <= set(letters) else AXES.get(array.ndim, "tczyx"[-array.ndim :])
+
+
+def _pixel_size(dataset: Mapping[str, Any], axes: list[str]) -> tuple[float, float] | None:
+    for transformation in dataset.get("coordinateTransformations", ()):
+        if transformation.get("type") == "scale" and len(transformation.get("scale", ())) == len(axes):
+            sizes = dict(zip(axes, transformation["scale"], strict=True))
+            height, width = float(sizes["y"]), float(sizes["x"])
+            return (height, width) if height > 0 and width > 0 else None
+    return None
+
+
+def _checked(array: Any, axes: str, pixel_size: tuple[float, float] | None, unit: str, name: str) -> _Level:
+    """Return a level if it is an array of numbers with these axes."""
+    if not isinstance(array, zarr.Array):
+        raise ImageError(name, "is not a picture: one of its levels is not an array")
+    dtype = np.dtype(array.dtype)
+    if dtype.kind not in "buif" or dtype.itemsize > 8:
+        raise ImageError(name, f"holds values of the type {dtype}, which are not those of a picture")
+    is_known = len(axes) == array.ndim == len(set(axes)) and {"y", "x"} <= set(axes) <= set("tczyx")
+    if not is_known or not array.size:
+        raise ImageError(
+            name, f"is not a picture: its shape is {array.shape}, with the axes {axes or 'unknown'}"
+        )
+    return _Level(array, axes, pixel_size if unit else None, unit)
+
+
+def _size(level: _Level) -> tuple[int, int]:
+    sides = dict(zip(level.axes, level.array.shape, strict=True))
+    return sides["y"], sides["x"]
+
+
+class ZarrRows(LargePicture):
+    """The rows of an array; see `LargePicture`.
+
+    Parameters
+    ----------
+    level : _Level
+    name : str
+        The name to use in messages.
+    region : Region or None
+        Which part to read.
+    """
+
+    def __init__(self, level: _Level, name: str, region: Region | None) -> None:
+        super().__init__()
+        self._level, self._name = level, name
+        height, width = _size(level)
+        self._window = region or Region(0, 0, width, height)
+        self._window.check(name, height, width)
+        sides = dict(zip(level.axes, level.array.shape, strict=True))
+        chunks = dict(zip(level.axes, level.array.shards or level.array.chunks, strict=True))
+        self._chunk = min(chunks["y"], height), min(chunks["x"], width)
+        self._channels = sides.get("c", 1)
+        dtype = np.dtype(level.array.dtype).newbyteorder("=")
+        shape = self._window.top + self._window.height, self._window.width, self._channels
+        self._bands = Bands(self._decode, shape, dtype, self._chunk[0])
+        several = any(sides.get(axis, 1) > 1 for axis in "tz")
+        self._notes = (FIRST_OF_SEVERAL,) if several else ()
+        one = self._to_picture(np.zeros((1, 1, self._channels), dtype))
+        self.properties = Properties(
+            (self._window.height, self._window.width, one.channels),
+            one.pixel_format,
+            one.kind,
+            False,
+            None,
+            None,
+            self._notes,
+            self._chunk,
+            Storage(_family(level.array), self._chunk, False, "", level.pixel_size, level.unit),
+        )
+
+    def check_memory(self, limits: Limits) -> None:
+        """Refuse an array whose rows of chunks are too large.
+
+        Raises
+        ------
+        ImageError
+            Reading a row of chunks would take more memory than the limits allow.
+        """
+        across = self._window.width + 2 * self._chunk[1]
+        values = self._chunk[0] * across * self._channels
+        limits.check_bytes(self._name, DECODED_COPIES * values * self._bands.dtype.itemsize)
+
+    def read(self, start: int, stop: int, jobs: int | None = None) -> Picture:
+        """Read rows of the window; Zarr decodes chunks in threads of its own."""
+        with reported(self._name):
+            top = self._window.top
+            return self._to_picture(self._bands.read(top + start, top + stop, jobs))
+
+    def _to_picture(self, samples: NDArray[Any]) -> Picture:
+        pixels = samples[..., 0] if self._channels == 1 else samples
+        kind = PictureKind.PIXELS if pixels.dtype.name in PIXEL_DTYPES else PictureKind.ARRAY
+        return Picture(pixels, kind=kind, notes=self._notes)
+
+    def _decode(self, rows: NDArray[Any], start: int, jobs: int | None) -> None:  # noqa: ARG002 -- see `read`
+        window, axes = self._window, self._level.axes
+        columns = slice(window.left, window.left + window.width)
+        parts = {"y": slice(start, start + len(rows)), "x": columns, "c": slice(None)}
+        found = self._level.array[tuple(parts.get(axis, 0) for axis in axes)]
+        kept = [axis for axis in axes if axis in parts]
+        if "c" not in kept:
+            found, kept = found[..., np.newaxis], [*kept, "c"]
+        rows[...] = np.transpose(found, [kept.index(axis) for axis in "yxc"])
+
+
+def _family(array: Any) -> str:
+    """Return the family of compression that an array uses."""
+    names = [type(codec).__name__.lower() for codec in array.compressors]
+    return next(
+        (
+            name
+            for name in ("zstd", "blosc", "gzip", "zlib", "lz4", "lzma")
+            for given in names
+            if name in given
+        ),
+        "none",
+    )
