@@ -195,7 +195,11 @@ def test_damaged_arrays_raise_one_line(zarr_format: Any, tmp_path: Path) -> None
         content = file.read_bytes()
         kinds = [content[: len(content) // 2], b"", b"\xff" * len(content)]
         if b"shape" in content:
-            kinds += [content.replace(b"1", b"-"), content.replace(b"50", b"-50"), content.replace(b"16", b"0")]
+            kinds += [
+                content.replace(b"1", b"-"),
+                content.replace(b"50", b"-50"),
+                content.replace(b"16", b"0"),
+            ]
         for damaged in kinds:
             file.write_bytes(damaged)
             error = error_of(path)

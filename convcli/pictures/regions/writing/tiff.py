@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -17,12 +17,11 @@ from convcli.pictures.regions.properties import Storage
 from convcli.pictures.regions.writing.bigtiff import BigTiff, Directory
 from convcli.pictures.regions.writing.compression import NO_PREDICTOR, choose_compression
 from convcli.pictures.regions.writing.descriptions import result_description
+from convcli.pictures.regions.writing.levels import Halve, chained, level_sizes
 from convcli.pictures.regions.writing.tiles import TileRows
 
 __all__ = ["Halve", "write_tiff"]
 
-Halve = Callable[[Picture], Picture]
-"""Returns rows of a picture at half its size: the mean of every two by two pixels."""
 DEFAULT_TILE = 256
 TILE_SIDES = range(64, 1025)  # of a source, which a result inherits
 TILE_UNIT = 16
@@ -87,39 +86,6 @@ def write_tiff(
     return writer.notes
 
 
-class _Level:
-    """A level of the pyramid: a page for each map, else one."""
-
-    def __init__(self, pages: list[TileRows], halve: Halve | None, following: _Level | None) -> None:
-        self.pages = pages
-        self.halve = halve
-        self.following = following
-        self.odd: Picture | None = None  # a row that waits for the next
-
-    def write(self, picture: Picture) -> None:
-        """Write the next rows, and those of the levels below."""
-        self._write_samples(picture)
-        if self.following is None or self.halve is None:
-            return
-        if self.odd is not None:
-            picture = _joined(self.odd, picture)
-        rows = len(picture.pixels) // 2 * 2
-        self.odd = _last_row(picture) if rows < len(picture.pixels) else None
-        if rows:
-            self.following.write(self.halve(_first_rows(picture, rows)))
-
-    def _write_samples(self, picture: Picture) -> None:
-        pixels = picture.pixels if picture.pixels.ndim == 3 else picture.pixels[..., np.newaxis]
-        if picture.maps:
-            for number, page in enumerate(self.pages):
-                page.push(pixels[..., number : number + 1])
-            return
-        if self.pages[0].shape[2] > pixels.shape[2] and picture.alpha is not None:
-            alpha = convert_alpha(picture.alpha, pixels.dtype)
-            pixels = np.concatenate((pixels, alpha[..., np.newaxis]), axis=2)
-        self.pages[0].push(pixels)
-
-
 class _Writer:
     def __init__(
         self,
@@ -142,30 +108,35 @@ class _Writer:
         self.description = result_description(
             storage, (height, first.shape[1], samples), self.dtype, planes=planes
         )
-        sizes = [(height, first.shape[1])]
-        while halve and max(sizes[-1]) > max(self.tile) and min(sizes[-1]) > 1:
-            sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))
-        self.levels: list[_Level] = []  # the smallest first
-        for size in reversed(sizes):
-            pages = [
+        sizes = level_sizes(height, first.shape[1], max(self.tile)) if halve else [(height, first.shape[1])]
+        self.levels = [
+            [
                 TileRows(self.file, (*size, samples), self.dtype, self.tile, self.compression, jobs)
                 for _ in range(planes)
             ]
-            self.levels.append(_Level(pages, halve, self.levels[-1] if self.levels else None))
-        self.levels.reverse()
+            for size in sizes
+        ]
+        self.write = chained(self.levels, self._split, halve).write
 
-    def write(self, picture: Picture) -> None:
-        self.levels[0].write(picture)
+    def _split(self, picture: Picture) -> list[NDArray[Any]]:
+        """Return the samples of each page."""
+        pixels = picture.pixels if picture.pixels.ndim == 3 else picture.pixels[..., np.newaxis]
+        if picture.maps:
+            return [pixels[..., number : number + 1] for number in range(pixels.shape[2])]
+        if self.has_alpha and picture.alpha is not None:
+            alpha = convert_alpha(picture.alpha, pixels.dtype)
+            pixels = np.concatenate((pixels, alpha[..., np.newaxis]), axis=2)
+        return [pixels]
 
     def finish(self) -> None:
         """Write the directories, the last page first, because each gives the place of the next."""
         following = 0
-        for number in reversed(range(len(self.levels[0].pages))):
+        for number in reversed(range(len(self.levels[0]))):
             smaller = [
-                self.file.append_directory(self._directory(level.pages[number], REDUCED), 0)
-                for level in self.levels[1:]
+                self.file.append_directory(self._directory(pages[number], REDUCED), 0)
+                for pages in self.levels[1:]
             ]
-            directory = self._directory(self.levels[0].pages[number], 0)
+            directory = self._directory(self.levels[0][number], 0)
             if smaller:
                 directory.numbers(SUB_DIRECTORIES, smaller)
             if not number and self.description:
@@ -210,7 +181,7 @@ class _Writer:
     def _describe(self, directory: Directory, width: int) -> None:
         """Add resolution, which halves with the size, and profile."""
         if self.resolution is not None:
-            reduction = self.levels[0].pages[0].shape[1] / width
+            reduction = self.levels[0][0].shape[1] / width
             for tag, dots in zip((Tag.X_RESOLUTION, Tag.Y_RESOLUTION), self.resolution, strict=True):
                 directory.fraction(tag, dots / reduction)
             directory.numbers(Tag.RESOLUTION_UNIT, [INCH])
@@ -226,23 +197,3 @@ def _tile(storage: Storage, height: int, width: int, pages: int) -> tuple[int, i
     rows = min(rows, max(TILE_UNIT, BAND_ROWS // pages // TILE_UNIT * TILE_UNIT))
     whole = -(-height // TILE_UNIT) * TILE_UNIT, -(-width // TILE_UNIT) * TILE_UNIT
     return min(rows, whole[0]), min(columns, whole[1])
-
-
-def _first_rows(picture: Picture, count: int) -> Picture:
-    alpha = picture.alpha
-    return picture.changed(pixels=picture.pixels[:count], alpha=None if alpha is None else alpha[:count])
-
-
-def _last_row(picture: Picture) -> Picture:
-    """Return the last row, in memory of its own."""
-    alpha = picture.alpha
-    return picture.changed(
-        pixels=picture.pixels[-1:].copy(), alpha=None if alpha is None else alpha[-1:].copy()
-    )
-
-
-def _joined(above: Picture, below: Picture) -> Picture:
-    alpha: NDArray[Any] | None = None
-    if above.alpha is not None and below.alpha is not None:
-        alpha = np.concatenate((above.alpha, below.alpha))
-    return below.changed(pixels=np.concatenate((above.pixels, below.pixels)), alpha=alpha)

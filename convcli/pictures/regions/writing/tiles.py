@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from convcli.parallel import WorkQueue, parallel_for, thread_count
 from convcli.pictures.regions.writing.bigtiff import BigTiff
 from convcli.pictures.regions.writing.compression import TileCompression
+from convcli.pictures.regions.writing.levels import BandRows
 
 __all__ = ["TileRows"]
 
 GROUP = 32  # tiles that are compressed before they are written
 
 
-class TileRows:
+class TileRows(BandRows):
     """The tiles of a page or level, written as its rows come.
 
     Parameters
@@ -47,36 +48,15 @@ class TileRows:
         compression: TileCompression,
         jobs: int | None,
     ) -> None:
+        super().__init__(shape, dtype, tile[0])
         self.file = file
-        self.shape = shape
-        self.dtype = dtype
         self.tile = tile
         self.compression = compression
         self.jobs = jobs
         self.offsets, self.lengths = array("Q"), array("Q")
-        self._band: NDArray[Any] | None = None  # rows of tiles that are not complete
-        self._filled = self._written = 0
 
-    def push(self, rows: NDArray[Any]) -> None:
-        """Add the next rows (N, W, S)."""
-        while len(rows):
-            wanted = min(self.tile[0], self.shape[0] - self._written)
-            if not self._filled and len(rows) >= wanted:
-                self._write_band(rows[:wanted])
-                rows = rows[wanted:]
-                continue
-            if self._band is None:
-                self._band = np.empty((self.tile[0], *self.shape[1:]), self.dtype)
-            count = min(wanted - self._filled, len(rows))
-            self._band[self._filled : self._filled + count] = rows[:count]
-            self._filled, rows = self._filled + count, rows[count:]
-            if self._filled == wanted:
-                self._filled = 0
-                self._write_band(self._band[:wanted])
-
-    def _write_band(self, band: NDArray[Any]) -> None:
+    def write_band(self, top: int, band: NDArray[Any]) -> None:  # noqa: ARG002 -- bands come in order
         """Write a row of tiles; what lies beyond the edges repeats the last pixels."""
-        self._written += len(band)
         lefts = range(0, self.shape[1], self.tile[1])
         for first in range(0, len(lefts), GROUP):
             group = lefts[first : first + GROUP]
