@@ -12,10 +12,13 @@ from typing import BinaryIO
 
 from convcli.errors import OutputError, OutputExists, describe_os_error
 from convcli.files.identity import FileIds
-from convcli.files.opening import PIPE_TIMEOUT
+from convcli.files.opening import PIPE_TIMEOUT, is_zarr
 from convcli.files.urls import is_url, redacted
 
-__all__ = ["INPUT_MESSAGE", "check_target", "has_temporaries", "remove_temporaries", "write_atomically"]
+__all__ = [
+    "INPUT_MESSAGE", "check_target", "has_temporaries", "remove_temporaries", "write_atomically",
+    "write_folder_atomically",
+]  # fmt: skip
 
 
 ACCESS_LIST = "system.posix_acl_access"
@@ -53,7 +56,7 @@ def _check_object(url: str, inputs: Iterable[str | Path] | FileIds, *, replace: 
 
 
 def _check(path: Path, name: str, inputs: Iterable[str | Path] | FileIds, *, replace: bool) -> None:
-    if name.endswith("/"):
+    if name.endswith("/") and not is_zarr(name):
         raise OutputError(name, "is a folder; give the name of a file in it")
     if _is_device(name):
         return
@@ -63,8 +66,9 @@ def _check(path: Path, name: str, inputs: Iterable[str | Path] | FileIds, *, rep
         mode = path.stat().st_mode
     except FileNotFoundError:
         mode = None
-    if mode is not None and stat.S_ISDIR(mode):
-        raise OutputError(name, "is a folder; give the name of a file in it")
+    if mode is not None and stat.S_ISDIR(mode) != is_zarr(name):
+        is_folder = "is a folder; give the name of a file in it"
+        raise OutputError(name, "is a file, but a Zarr array is a folder" if is_zarr(name) else is_folder)
     if mode is not None and path in (inputs if isinstance(inputs, FileIds) else FileIds(inputs)):
         raise OutputError(name, INPUT_MESSAGE)
     if mode is not None and not replace:
@@ -133,16 +137,92 @@ def _write_object(
     write_object(url, stream.getvalue(), replace=replace)
 
 
+def write_folder_atomically(
+    target: str | Path,
+    write: Callable[[Path], object],
+    *,
+    replaceable: Callable[[Path], bool] | None = None,
+    inputs: FileIds | None = None,
+) -> None:
+    """Write a temporary folder next to the target, then rename it: the target appears complete or not at all.
+
+    Parameters
+    ----------
+    target : path
+        A symbolic link is followed and stays a link.
+    write : callable
+        Called with the path of the folder, which is empty.
+    replaceable : callable, optional
+        Whether an existing folder may be replaced (default: none may). It is renamed before, so for a moment
+        there is neither.
+    inputs : FileIds, optional
+        Folders that are never replaced.
+
+    Raises
+    ------
+    OutputError
+        The target exists and may not be replaced, or the system reports an error.
+    """
+    name = str(target)
+    try:
+        path = _resolve(target)
+        if path.exists():
+            if inputs is not None and path in inputs:
+                raise OutputError(name, INPUT_MESSAGE)
+            if replaceable is None:
+                raise FileExistsError
+            if not path.is_dir() or not replaceable(path):
+                raise OutputError(name, "exists and is something else, which is never replaced")
+        temporary, old = (path.with_name(f".convcli-{os.urandom(6).hex()}.tmp") for _ in range(2))
+        _temporaries.add(temporary)
+        try:
+            temporary.mkdir()
+            write(temporary)
+            if path.exists():
+                _exchange(temporary, path, old)
+            else:
+                temporary.rename(path)
+        finally:
+            for folder in _temporaries & {temporary, old}:
+                _remove(folder)
+                _temporaries.discard(folder)
+    except FileExistsError:
+        raise OutputExists(name, EXISTS_MESSAGE) from None
+    except OSError as error:
+        why = EXISTS_MESSAGE if error.errno == errno.ENOTEMPTY else describe_os_error(error)
+        raise OutputError(name, why) from None
+
+
+def _exchange(new: Path, path: Path, old: Path) -> None:
+    """Put a new folder in the place of another, which is renamed."""
+    path.rename(old)
+    try:
+        new.rename(path)
+    except OSError:
+        old.rename(path)
+        raise
+    _temporaries.add(old)
+
+
 def has_temporaries() -> bool:
     """Whether there are temporary files of unfinished writes."""
     return bool(_temporaries)
 
 
 def remove_temporaries() -> None:
-    """Remove the temporary files of unfinished writes, before the program ends."""
+    """Remove the temporary files and folders of unfinished writes, before the program ends."""
     for temporary in list(_temporaries):
-        with suppress(OSError):
+        _remove(temporary)
+
+
+def _remove(temporary: Path) -> None:
+    with suppress(OSError):
+        if not temporary.is_dir():
             temporary.unlink()
+            return
+        import shutil  # late: few outputs are folders
+
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 _temporaries: set[Path] = set()
