@@ -208,7 +208,7 @@ def test_a_picture_without_levels() -> None:
     assert np.array_equal(opened(content, level=0).read(0, 5).pixels, array)
     with pytest.raises(ImageError, match=r"^x.tif: has no level 1: it has a single level, 0$"):
         opened(content, level=1)
-    with pytest.raises(ImageError, match=r"^x.npy: has no level 1: only pyramids in TIFF files have levels$"):
+    with pytest.raises(ImageError, match=r"^x.npy: has no level 1: only pyramids in TIFF and OME-Zarr have levels$"):
         open_large(io.BytesIO(b"P5 1 1 255 x"), "x.npy", level=1)
 
 
