@@ -53,7 +53,8 @@ def lazy_result(image: Any, operation: Operation, jobs: int | None) -> Any:
 
     meta = getattr(image, "_meta", None)
     if type(meta) is not np.ndarray:
-        raise ImageError(f"chunks of {type(meta).__name__}", "must be plain numpy arrays; convert them first")
+        kind = f"{type(meta).__module__.partition('.')[0]}.{type(meta).__name__}"
+        raise ImageError(f"chunks of {kind}", "must be plain numpy arrays; convert them first")
     if operation.joins_channels and image.ndim == 3:
         image = image.rechunk({2: -1})
     token = tokenize(image.name, operation, jobs)

@@ -43,9 +43,9 @@ def array_kind(image: object) -> ArrayKind:
 
 
 def is_stored(array: Any) -> bool:
-    """Whether an array has a shape, a dtype of numpy and slices, but is not memory that numpy knows."""
+    """Whether an array has a shape, a dtype of numpy and slices, but shares no memory by a protocol."""
     has_type = isinstance(getattr(array, "dtype", None), np.dtype)
-    is_memory = isinstance(array, np.ndarray | np.generic) or hasattr(array, "__array_interface__")
+    is_memory = hasattr(array, "__array_interface__") or hasattr(array, "__dlpack__")
     return has_type and hasattr(array, "shape") and hasattr(array, "__getitem__") and not is_memory
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from convcli.convolution.parts.axis_parts import axis_part
 from convcli.convolution.parts.operation import Operation, run_part
-from convcli.errors import UsageError
+from convcli.errors import ImageError, UsageError
 from convcli.late_numpy import np
+from convcli.pictures.arrays import check_unmasked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,15 +135,16 @@ class _Reader:
             self._held, end = self._empty, start
         self._first = start
         if stop > end:
+            self._held = self._held.copy()  # frees the rows before
             # Whole chunks: the next strip needs the rest of the last.
             whole = min(-(-stop // self._chunk_rows) * self._chunk_rows, self._image.shape[0])
             self._held = _joined([self._held, self._fetch(end, whole)], axis=0)
         return self._held[: stop - start]
 
     def _fetch(self, start: int, stop: int) -> NDArray[Any]:
-        return _joined(
-            [np.asarray(self._image[start:stop, left:right]) for left, right in self._columns], axis=1
-        )
+        found = [np.asanyarray(self._image[start:stop, left:right]) for left, right in self._columns]
+        check_unmasked(found, "array", ImageError)
+        return _joined(found, axis=1)
 
 
 def _joined(arrays: Sequence[NDArray[Any]], *, axis: int) -> NDArray[Any]:

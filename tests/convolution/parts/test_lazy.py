@@ -203,7 +203,7 @@ def test_what_does_not_fit_is_refused() -> None:
         (image[:0], {}, r"array of shape \(0, 9\): an image is \(H, W\) or \(H, W, C\), and not empty"),
         (image[0], {}, r"array of shape \(9,\)"),
         (image.astype(object), {}, "array of object: an image holds integers, float32 or float64"),
-        (da.ma.masked_equal(image, 0), {}, "chunks of MaskedArray: must be plain numpy arrays"),
+        (da.ma.masked_equal(image, 0), {}, "chunks of numpy.MaskedArray: must be plain numpy arrays"),
         (
             image,
             {"out": np.zeros((9, 9))},

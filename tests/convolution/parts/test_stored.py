@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import convcli
 from convcli import ImageError, KernelError, UsageError
 from convcli.convolution.parts import stored
-from tests.support.array_jobs import Job, array_jobs, assert_same
+from tests.support.array_jobs import Array, Job, array_jobs, assert_same
 from tests.support.memory_peak import peak_bytes
 from tests.support.stored_arrays import FakeStore
 
@@ -229,6 +229,30 @@ def test_what_does_not_fit_is_refused(image: Any, out: Any, message: str) -> Non
             continue
         with pytest.raises((ImageError, UsageError), match=message):
             function(image, **options, out=out)
+
+
+def test_stored_masks_are_not_dropped() -> None:
+    class Masked(FakeStore):
+        def __getitem__(self, key: tuple[slice, slice]) -> Array:
+            masked: Array = np.ma.masked_equal(super().__getitem__(key), 0)
+            return masked
+
+    image = np.ones((40, 9))
+    image[30, 4] = 0
+    with pytest.raises(ImageError, match="has 1 masked value, but masks are not read"):
+        convcli.convolve(Masked(image, (10, 9)), SOBEL)
+
+
+def test_other_arrays_in_memory_are_read_as_a_whole() -> None:
+    class InMemory(FakeStore):
+        def __array__(self, dtype: object = None, copy: object = None) -> Array:
+            return self.array
+
+        def __dlpack__(self) -> None: ...
+
+    image = InMemory(np.arange(12).reshape(3, 4), (1, 1))
+    assert convcli.convolve(image, [[1]]).dtype == np.int16
+    assert not image.reads
 
 
 def test_the_image_is_not_its_result() -> None:
