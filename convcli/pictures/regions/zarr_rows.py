@@ -33,6 +33,7 @@ UNITS = {
     "meter": "m", "kilometer": "km", "inch": "in",
 }  # fmt: skip
 """By its name in OME-Zarr, the sign of a unit in OME-XML."""
+READ_BYTES = 1 << 23  # that Zarr reads at a time
 DECODED_COPIES = 2  # of a row of chunks, while it is read
 FIRST_OF_SEVERAL = "has several planes; the first is used"
 
@@ -206,14 +207,23 @@ class ZarrRows(LargePicture):
         return Picture(pixels, kind=kind, notes=self._notes)
 
     def _decode(self, rows: NDArray[Any], start: int, jobs: int | None) -> None:  # noqa: ARG002 -- see `read`
-        window, axes = self._window, self._level.axes
-        columns = slice(window.left, window.left + window.width)
-        parts = {"y": slice(start, start + len(rows)), "x": columns, "c": slice(None)}
+        window, width = self._window, self._chunk[1]
+        band = max(1, len(rows) * width * self._channels * rows.itemsize)
+        step = max(1, READ_BYTES // band) * width  # some chunks at a time, which Zarr holds, too
+        right = window.left + window.width
+        for first in range(window.left // width * width, right, step):
+            columns = slice(max(first, window.left), min(first + step, right))
+            target = rows[:, columns.start - window.left : columns.stop - window.left]
+            self._read(target, slice(start, start + len(rows)), columns)
+
+    def _read(self, target: NDArray[Any], rows: slice, columns: slice) -> None:
+        """Fill an array (N, W, C) with a part of the picture."""
+        axes, parts = self._level.axes, {"y": rows, "x": columns, "c": slice(None)}
         found = self._level.array[tuple(parts.get(axis, 0) for axis in axes)]
         kept = [axis for axis in axes if axis in parts]
         if "c" not in kept:
             found, kept = found[..., np.newaxis], [*kept, "c"]
-        rows[...] = np.transpose(found, [kept.index(axis) for axis in "yxc"])
+        target[...] = np.transpose(found, [kept.index(axis) for axis in "yxc"])
 
 
 def _family(array: Any) -> str:
