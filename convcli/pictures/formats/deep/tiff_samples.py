@@ -17,6 +17,7 @@ from convcli.pictures.headers.tiff_tags import (
     CENTIMETER,
     FLOAT,
     INCH,
+    SEPARATE_PLANES,
     SIGNED,
     UNASSOCIATED,
     Photometric,
@@ -26,6 +27,7 @@ from convcli.pictures.picture import Picture, sound_resolution
 
 __all__ = ["TiffSamples"]
 
+CONTIGUOUS = 1  # planar configuration
 WHOLE_BITS = (8, 16, 32, 64)
 BYTE_COLORS = 255  # the highest color of a palette of bytes, which some programs write
 
@@ -69,6 +71,8 @@ class TiffSamples:
         samples, photometric = page.samplesperpixel, int(page.photometric)
         if page.dtype is None or not isinstance(bits, int) or page.dtype.kind not in "buif":
             raise ImageError(name, f"holds samples of a kind that is not read: {page.bitspersample} bits")
+        if int(page.planarconfig) not in (CONTIGUOUS, SEPARATE_PLANES):
+            raise ImageError(name, f"is damaged: its planar configuration is {int(page.planarconfig)}")
         refuse_compression(name, int(page.compression))
         sample_format = {"i": SIGNED, "f": FLOAT}.get(page.dtype.kind, 1)
         kinds = [int(kind) for kind in page.extrasamples]
