@@ -31,6 +31,7 @@ __all__ = [
     "NotKeptWhole",
     "OutputError",
     "OutputExists",
+    "PictureTooLargeError",
     "SizeError",
     "SpecError",
     "TooLargeError",
@@ -95,6 +96,10 @@ class KernelError(UsageError):
 
 class ImageError(ConvcliError, ValueError):
     """An input that cannot be read, or an array that is not an image."""
+
+
+class PictureTooLargeError(ImageError):
+    """A picture that is larger than the limits allow."""
 
 
 class NotKeptWhole(ImageError):  # noqa: N818 -- the file has no error

@@ -21,6 +21,7 @@ from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.batch import Batch
 from convcli.pipeline.inputs import Source
 from convcli.pipeline.outputs import PRINTED
+from convcli.pipeline.processes import LocalProcesses
 from convcli.pipeline.recipes.recipe import Recipe, Result
 from convcli.pipeline.report import Finished
 from convcli.signals import cleanup_at_signal
@@ -69,7 +70,9 @@ def run_batch(options: BatchOptions, recipes: Sequence[Recipe], files_read: Sequ
     follows_matrix = False  # the next matrix is separated by an empty line
     try:
         with interruption, file_progress(count) as progress:
-            for report in batch.run(observer, in_order=not options.json):
+            in_this_process = batch.executor == LocalProcesses(1)
+            share = progress.show_share if in_this_process else None
+            for report in batch.run(observer, in_order=not options.json, show_share=share):
                 finished += 1
                 failed += report.failed
                 skipped += report.skipped

@@ -135,6 +135,7 @@ def render_strips(
     adjustment: Adjustment,
     *,
     with_statistics: bool,
+    known: Statistics | None = None,
 ) -> tuple[Losses, Statistics | None] | None:
     """Compute and render all strips; return None if the values turn out to be too large for the core.
 
@@ -148,13 +149,18 @@ def render_strips(
         What is done to the values.
     with_statistics : bool
         Measure the values.
+    known : Statistics, optional
+        Of the values that ``stretch`` and ``gray`` refer to (default: of those of this image).
     """
     strips = CoreStrips(planned)
     rendering = _Rendering(mapping, adjustment.scale, adjustment.bias, adjustment.relu, with_statistics)
-    if mapping in NEEDS_RANGE:  # computed twice, so that no value is held
-        measured = strips.render(None, rendering._replace(mapping="range")).values()
-        lowest = min((strip.lowest for strip in measured if strip.finite), default=0.0)
-        highest = max((strip.highest for strip in measured if strip.finite), default=0.0)
+    if mapping in NEEDS_RANGE:
+        if known is not None:
+            lowest, highest = float(known.lowest or 0), float(known.highest or 0)
+        else:  # computed twice, so that no value is held
+            measured = strips.render(None, rendering._replace(mapping="range")).values()
+            lowest = min((strip.lowest for strip in measured if strip.finite), default=0.0)
+            highest = max((strip.highest for strip in measured if strip.finite), default=0.0)
         if max(highest, -lowest) >= LARGE:  # their difference may overflow
             return None
         rendering = rendering._replace(lowest=lowest, extent=highest - lowest)

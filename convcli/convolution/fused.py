@@ -75,6 +75,7 @@ def filter_pixels(
     depth: int = 8,
     with_statistics: bool = False,
     weights: SampleWeights | None = None,
+    known: Statistics | None = None,
     **window: Unpack[WindowKeywords],
 ) -> Filtered:
     """Filter an image and render the result as pixels: `apply_filter`, `adjust` and `render` in one pass.
@@ -95,6 +96,8 @@ def filter_pixels(
         Compute statistics of the values, which takes some time.
     weights : SampleWeights, optional
         How much each pixel counts, from `sample_weights` (default: all in full).
+    known : Statistics, optional
+        Of the values that ``stretch`` and ``gray`` refer to, if the image is a part of a larger one.
 
     Returns
     -------
@@ -122,7 +125,9 @@ def filter_pixels(
     adjustment = Adjustment(scale, bias, planned.bound if is_integer else None, relu)
     if weights is None and can_render(planned, mapping, adjustment):
         pixels, out = _allocate(image, planned.plan, depth)
-        counted = render_strips(planned, out, mapping, adjustment, with_statistics=with_statistics)
+        counted = render_strips(
+            planned, out, mapping, adjustment, with_statistics=with_statistics, known=known
+        )
         if counted is not None:
             dtype = adjustment.result_type(planned.plan.result_type)
             return Filtered(pixels, *counted, dtype, planned.plan)
@@ -131,7 +136,7 @@ def filter_pixels(
     weighted = None if weights is None else WeightedStrips(planned, weights)
     strips = _AdjustedStrips(planned, weighted, adjustment)
     if mapping != SignedMapping.RAW:
-        return _render_strips(strips, mapping, depth, with_statistics=with_statistics)
+        return _render_strips(strips, mapping, depth, with_statistics=with_statistics, known=known)
     values = strips.values()
     statistics = measure(values) if with_statistics else None
     return Filtered(values, Losses(), statistics, values.dtype.name, planned.plan)
@@ -195,7 +200,12 @@ class _AdjustedStrips(NamedTuple):
 
 
 def _render_strips(
-    strips: _AdjustedStrips, mapping: SignedMapping, depth: int, *, with_statistics: bool
+    strips: _AdjustedStrips,
+    mapping: SignedMapping,
+    depth: int,
+    *,
+    with_statistics: bool,
+    known: Statistics | None,
 ) -> Filtered:
     """Render each strip."""
     plan = strips.planned.plan
@@ -205,9 +215,9 @@ def _render_strips(
     def measure_strip(rows: slice, values: NDArray[Any], _: BufferPool) -> None:
         running.add(rows.start, values)
 
-    if mapping in NEEDS_RANGE:  # computed twice, with at most half the memory
+    if mapping in NEEDS_RANGE and known is None:  # computed twice, with at most half the memory
         strips.for_each(measure_strip)
-    renderer = Renderer(mapping, depth, running.result())
+    renderer = Renderer(mapping, depth, running.result() if known is None else known)
 
     def render_strip(rows: slice, values: NDArray[Any], buffers: BufferPool) -> None:
         if with_statistics:

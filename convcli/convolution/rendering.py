@@ -227,12 +227,21 @@ def render(values: ArrayLike, mapping: str = "abs", *, scale: float = 1, depth: 
     return render_counted(values, mapping, scale=scale, depth=depth).pixels
 
 
-def render_counted(values: ArrayLike, mapping: str = "abs", *, scale: float = 1, depth: int = 8) -> Rendered:
+def render_counted(
+    values: ArrayLike,
+    mapping: str = "abs",
+    *,
+    scale: float = 1,
+    depth: int = 8,
+    known: Statistics | None = None,
+) -> Rendered:
     """Render like `render`, and count the pixels that do not show their value.
 
     Parameters
     ----------
     values, mapping, scale, depth : as for `render`
+    known : Statistics, optional
+        Of the scaled values that ``stretch`` and ``gray`` refer to (default: of these values).
 
     Returns
     -------
@@ -257,10 +266,10 @@ def render_counted(values: ArrayLike, mapping: str = "abs", *, scale: float = 1,
     flat = numbers.reshape(-1)
     strips = [slice(start, start + STRIP) for start in range(0, flat.size, STRIP)]
     running = RunningStatistics()
-    if mapping in NEEDS_RANGE:
+    if mapping in NEEDS_RANGE and known is None:
         for strip in strips:
             running.add(strip.start, adjustment.apply(flat[strip]))
-    renderer = Renderer(mapping, depth, running.result())
+    renderer = Renderer(mapping, depth, running.result() if known is None else known)
     pixels = np.empty(flat.shape, dtype)
     with BufferPool.borrow() as buffers:
         losses = Losses.sum(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, PictureTooLargeError
 from convcli.pictures.raster import held_bytes
 
 __all__ = ["DEFAULT_LIMITS", "MAX_PIXELS", "Limits", "Size"]
@@ -45,12 +45,12 @@ class Limits(NamedTuple):
     >>> Limits(pixels=100).check("photo.png", (10, 11, 3), 1)
     Traceback (most recent call last):
     ...
-    convcli.errors.ImageError: photo.png: has 11x10 = 110 pixels, more than 100; \
+    convcli.errors.PictureTooLargeError: photo.png: has 11x10 = 110 pixels, more than 100; \
 raise the limit with --max-pixels
     >>> Limits(memory=500_000_000).check("photo.png", (16_000, 16_000, 3), 2)
     Traceback (most recent call last):
     ...
-    convcli.errors.ImageError: photo.png: needs about 1.54 GB of memory but may use only 500 MB; \
+    convcli.errors.PictureTooLargeError: photo.png: needs about 1.54 GB of memory but may use only 500 MB; \
 raise the limit with --max-memory
     """
 
@@ -98,12 +98,12 @@ raise the limit with --max-memory
 
         Raises
         ------
-        ImageError
+        PictureTooLargeError
             It has too many pixels, or would take too much memory.
         """
         height, width, _ = size
         if width * height > self.pixels:
-            raise ImageError(
+            raise PictureTooLargeError(
                 name,
                 f"has {width}x{height} = {width * height} pixels, more than {self.pixels}; "
                 "raise the limit with --max-pixels",
@@ -132,7 +132,7 @@ raise the limit with --max-memory
 
         Raises
         ------
-        ImageError
+        PictureTooLargeError
             It needs more.
         """
         if needed <= MIN_CHECKED_BYTES and self.memory is None:
@@ -145,7 +145,7 @@ raise the limit with --max-memory
         share, other = (
             ("", "") if self.processes == 1 else (f" as one of {self.processes} processes", "use -j 1 or ")
         )
-        raise ImageError(
+        raise PictureTooLargeError(
             name,
             f"needs about {_format_bytes(needed)} of memory but may use only "
             f"{_format_bytes(allowed)}{share}; {other}raise the limit with --max-memory",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from convcli.errors import ConvcliError, ImageError, MatrixError, TooLargeError, describe_os_error
-from convcli.files.opening import open_input, read_chunk
+from convcli.files.opening import is_zarr, open_input, read_chunk
 from convcli.files.urls import file_name, local_name, redacted
 from convcli.late_numpy import np
 from convcli.pictures.arrays import image_array
@@ -21,6 +21,7 @@ from convcli.pictures.frames import FrameRange
 from convcli.pictures.limits import DEFAULT_LIMITS, MAX_PIXELS, Limits
 from convcli.pictures.npy import NPY_MAGIC, read_npy
 from convcli.pictures.picture import Picture, PictureKind
+from convcli.pictures.regions.region import Region, RegionLike, as_region
 from convcli.pictures.text_matrices import parse_matrix
 from convcli.sizes.per_axis import whole_number
 
@@ -70,7 +71,12 @@ def read_image(source: str | os.PathLike[str] | BinaryIO) -> NDArray[Any]:
 
 
 def read_picture(
-    source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int = MAX_PIXELS, frame: int | None = None
+    source: str | os.PathLike[str] | BinaryIO,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    frame: int | None = None,
+    level: int | None = None,
+    region: RegionLike | None = None,
 ) -> Picture:
     """Read an image file with its alpha, color profile and resolution.
 
@@ -82,6 +88,10 @@ def read_picture(
         Maximum number of pixels.
     frame : int, optional
         Which frame of an animation to read, counted from 0 (default: the first).
+    level : int, optional
+        Which level of a pyramid in a TIFF or ``.zarr``, counted from 0, the largest (default).
+    region : (left, top, width, height) or str, optional
+        The only part to read, as text ``"left,top,WxH"``. Of a TIFF or ``.zarr`` only that part is decoded.
 
     Returns
     -------
@@ -91,9 +101,11 @@ def read_picture(
     Raises
     ------
     ImageError
-        The file cannot be read, is not an image, is too large, or does not have that frame.
+        The file cannot be read, is not an image, is too large, or does not have that frame, level or region.
     SizeError
-        `max_pixels` or `frame` is not a whole number, or too small.
+        `max_pixels`, `frame` or `level` is not a whole number, or too small.
+    UsageError
+        `region` is not one.
 
     Examples
     --------
@@ -103,7 +115,9 @@ def read_picture(
     ((512, 512), dtype('uint8'), None)
     """
     limits, frame = reading_limits(max_pixels, frame)
-    return load_picture(*_source_and_name(source), limits, frame=frame)
+    level = None if level is None else whole_number(level, "level", 0)
+    part = None if region is None else as_region(region)
+    return load_picture(*_source_and_name(source), limits, frame=frame, level=level, region=part)
 
 
 def reading_limits(max_pixels: int, frame: int | None) -> tuple[Limits, int | None]:
@@ -127,18 +141,60 @@ def _source_and_name(source: str | os.PathLike[str] | BinaryIO) -> tuple[str | B
 
 
 def load_picture(
-    source: str | Path | BinaryIO, name: str, limits: Limits = DEFAULT_LIMITS, *, frame: int | None = None
+    source: str | Path | BinaryIO,
+    name: str,
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    frame: int | None = None,
+    level: int | None = None,
+    region: Region | None = None,
 ) -> Picture:
-    """Read an image with its alpha, profile and resolution; messages call it `name`.
+    """Read an image, or a part of it, with its alpha, profile and resolution; messages call it `name`.
 
     Raises
     ------
     ImageError
         The file cannot be read, is not an image, is larger than the limits allow, does not have that frame,
-        or holds values that the decoder would truncate.
+        level or region, or holds values that the decoder would truncate.
     """
-    with _reported_as_image_errors(name), _seekable(source, name, limits) as (stream, extension):
-        return _decode(stream, name, extension, limits, frame)
+    with _reported_as_image_errors(name), ExitStack() as opened:
+        part = None
+        if isinstance(source, str | Path) and is_zarr(source):
+            part = _load_part(source, name, limits, frame, level, region)
+        if part is None:
+            stream, extension = opened.enter_context(_seekable(source, name, limits))
+            if level is None and region is None:
+                return _decode(stream, name, extension, limits, frame)
+            part = _load_part(stream, name, limits, frame, level, region)
+        if part is None:
+            stream.seek(0)
+            picture = _decode(stream, name, extension, limits, frame)
+            part = picture if region is None else region.cut(picture, name)
+        return part
+
+
+def _load_part(
+    source: str | Path | BinaryIO,
+    name: str,
+    limits: Limits,
+    frame: int | None,
+    level: int | None,
+    region: Region | None,
+) -> Picture | None:
+    """Read only what a part consists of, where the format allows that."""
+    from convcli.pictures.regions.opening import open_large  # late: most pictures are read whole
+
+    large = open_large(source, name, level=level, region=region, frame=frame, limits=limits)
+    if large is None:
+        return None
+    with large:
+        height, width, channels = large.properties.size
+        itemsize, numbers = (
+            np.dtype(large.properties.dtype).itemsize,
+            large.properties.kind != PictureKind.PIXELS,
+        )
+        limits.check(name, (height, width, channels), itemsize, numbers=numbers)
+        return large.read(0, height)
 
 
 @contextmanager

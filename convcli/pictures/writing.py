@@ -9,7 +9,7 @@ from convcli.files.atomic import check_target, write_atomically
 from convcli.pictures.arrays import PIXEL_DTYPES, image_array
 from convcli.pictures.formats.encoding import encode
 from convcli.pictures.formats.format_checks import check_holds
-from convcli.pictures.formats.output_formats import format_for_path
+from convcli.pictures.formats.output_formats import OutputFormat, format_for_path
 from convcli.pictures.picture import Picture, check_picture
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def write_image(target: str | os.PathLike[str], image: ArrayLike, *, force: bool
     ----------
     target : path
         The extension selects the format: png, jpg, tiff, webp, bmp, pnm, avif, gif, jp2, jxl for pixels; npy,
-        csv, txt, tiff for numbers.
+        csv, txt, tiff for numbers; zarr for both.
     image : array (H, W) or (H, W, C)
         uint8 or uint16: pixels with 1 to 4 channels (gray, gray + alpha, RGB, RGBA), in a tiff with any
         number. Any other type: numbers; `render` turns them into pixels.
@@ -83,6 +83,12 @@ def write_picture(
     file_format = format_for_path(target)
     dropped = check_holds(picture, file_format, target)
     check_target(target, replace=force)
+    if file_format == OutputFormat.ZARR:
+        from convcli.pictures.regions.properties import UNKNOWN_STORAGE  # late: it needs an extra
+        from convcli.pictures.regions.writing.zarr import write_zarr
+
+        write_zarr(target, [picture], picture.shape[0], UNKNOWN_STORAGE, replace=force)
+        return dropped
     content = encode(picture, file_format, target, png_level=png_level)
     write_atomically(target, lambda stream: stream.writelines(content), replace=force)
     return dropped

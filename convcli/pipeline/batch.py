@@ -53,8 +53,16 @@ class Batch(NamedTuple):
     own: Sequence[Source] | None = None
     rest: Iterable[Source] = ()
 
-    def run(self, observer: Observer | None = None, *, in_order: bool = True) -> Iterator[Report]:
+    def run(
+        self,
+        observer: Observer | None = None,
+        *,
+        in_order: bool = True,
+        show_share: Callable[[float], None] | None = None,
+    ) -> Iterator[Report]:
         """Yield the report of each input, in the order of the inputs or as they finish.
+
+        `show_share` is called with how much of a large picture is done; only in this process.
 
         Raises
         ------
@@ -73,9 +81,11 @@ class Batch(NamedTuple):
                 if folder is not None:
                     outputs.prepare(folder)
         sources = chain(own, map(self._checker(), self.rest)) if self.rest else own
-        return self.executor.run(self._job_maker(outputs, observer), sources, in_order=in_order)
+        return self.executor.run(self._job_maker(outputs, observer, show_share), sources, in_order=in_order)
 
-    def _job_maker(self, outputs: Outputs, observer: Observer | None) -> Callable[[Source], Job]:
+    def _job_maker(
+        self, outputs: Outputs, observer: Observer | None, show_share: Callable[[float], None] | None
+    ) -> Callable[[Source], Job]:
         """Return a function that makes the job of a source; it can be pickled."""
         several = isinstance(self.reading.frame, FrameRange)
         needed = partial(
@@ -89,7 +99,14 @@ class Batch(NamedTuple):
             kept = partial(kept_result_bytes, self.recipes, self.destination.format)
             limits = limits._replace(kept_result_bytes=kept)
         reading = self.reading._replace(limits=limits)
-        return partial(Job, recipes=self.recipes, outputs=outputs, reading=reading, observer=observer)
+        return partial(
+            Job,
+            recipes=self.recipes,
+            outputs=outputs,
+            reading=reading,
+            observer=observer,
+            show_share=show_share,
+        )
 
     def _check_outputs(self) -> None:
         """Refuse two results for one output, under one name or by a link that is followed."""

@@ -12,7 +12,7 @@ from convcli.files.urls import redacted
 from convcli.pictures.formats.frame_reading.container import Container, FrameInfo
 from convcli.pictures.formats.frame_writing.encoder import FrameEncoder, check_holds_frames
 from convcli.pictures.formats.output_formats import OutputFormat
-from convcli.pictures.picture import Picture
+from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.inputs import Source
 from convcli.pipeline.outputs import PRINTED, Destination
 from convcli.pipeline.recipes.recipe import Recipe, wants_numbers
@@ -22,8 +22,8 @@ from convcli.signals import interruptible
 __all__ = ["FrameNotes", "FrameResults"]
 
 COMBINED: Mapping[str, Callable[[list[Any]], Any]] = {"min": min, "max": max, "saturated": sum, "nan": sum}
-Locate = Callable[[Recipe, Picture, str], tuple[OutputFormat | None, str | None]]
-"""Returns the format and the checked path of the result of a picture, given the container of the input."""
+Locate = Callable[[Recipe, PictureKind, str], tuple[OutputFormat | None, str | None]]
+"""Returns the format and the checked path of the result of a kind of picture, given the input's container."""
 Store = Callable[[str | None, Sequence[bytes | memoryview]], tuple[str, ...]]
 """Writes the parts of a file to its target, if there is one, and returns notes."""
 
@@ -113,9 +113,12 @@ class FrameResults:
         started = time.perf_counter()
         try:
             if self._first is None:
-                self._format, self._target = self._locate(self._recipe, picture, self._container.format)
+                container = self._container.format
+                if container == OutputFormat.AVIF and picture.alpha is not None:
+                    container = OutputFormat.PNG  # an AVIF would be written without alpha
+                self._format, self._target = self._locate(self._recipe, picture.kind, container)
             with interruptible():
-                result = self._recipe.run(picture, wants_numbers(self._recipe, picture, self._format))
+                result = self._recipe.run(picture, wants_numbers(self._recipe, picture.kind, self._format))
                 notes = (*result.notes, *self._encode(result.picture, info))
         except (ConvcliError, MemoryError) as error:
             self.stopped = self._stop(error, where=f"frame {frame}: ")

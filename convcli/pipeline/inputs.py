@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from convcli.errors import ImageError, UsageError, describe_os_error
 from convcli.files.name_lists import MAX_NAME_BYTES, read_names
+from convcli.files.opening import is_zarr
 from convcli.files.streams import STREAM, input_name, refuse_terminal
 from convcli.files.urls import file_name, has_wildcard, is_url, local_name, redacted
 
@@ -43,6 +44,11 @@ class Source(NamedTuple):
     def display_name(self) -> str:
         """Its name in messages."""
         return input_name(self.name)
+
+    @property
+    def is_zarr(self) -> bool:
+        """Whether it is a folder with an array in it, as its name says."""
+        return is_zarr(self.name)
 
 
 class Shard(NamedTuple):
@@ -259,7 +265,7 @@ def _find_pictures(source: Source, out_dir: str) -> list[Source]:
     if source.name == STREAM or is_url(source.name):
         return [source]
     try:
-        if not stat.S_ISDIR(Path(source.name).stat().st_mode):
+        if is_zarr(source.name) or not stat.S_ISDIR(Path(source.name).stat().st_mode):
             return [source]
     except OSError as error:
         return [Source(source.name, error=describe_os_error(error))]
@@ -279,13 +285,15 @@ def _find_pictures(source: Source, out_dir: str) -> list[Source]:
         sources += [
             Source(entry.path, subfolder)
             for entry in entries
-            if Path(entry.name).suffix.lower() in extensions and not entry.is_dir()
+            if (Path(entry.name).suffix.lower() in extensions and not entry.is_dir())
+            or (is_zarr(entry.name) and entry.is_dir())
         ]
         # Skip links, which may lead back here, and the outputs of an earlier run.
         folders += [
             (entry.path, os.path.join(subfolder, entry.name))  # noqa: PTH118 -- a path takes its own length in time
             for entry in reversed(entries)
             if entry.is_dir(follow_symlinks=False)
+            and not is_zarr(entry.name)
             and (out_id is None or entry.name != out_name or _folder_id(entry.path) != out_id)
         ]
     if not sources:

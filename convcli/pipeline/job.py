@@ -1,13 +1,13 @@
 """One input of a batch: reads it, applies each recipe, writes the results and reports."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from convcli.errors import ConvcliError, ImageError, OutputError
+from convcli.errors import ConvcliError, ImageError, OutputError, PictureTooLargeError
 from convcli.files.streams import STREAM, write_bytes
 from convcli.files.times import FileTimes, file_times
 from convcli.files.urls import is_url, redacted
@@ -47,6 +47,8 @@ class Job(NamedTuple):
         Where results go, and which files must not be replaced.
     reading : ReadOptions
     observer : Observer, optional
+    show_share : callable, optional
+        Called with the share of a large picture that is done.
     """
 
     source: Source
@@ -54,6 +56,7 @@ class Job(NamedTuple):
     outputs: Outputs
     reading: ReadOptions
     observer: Observer | None = None
+    show_share: Callable[[float], None] | None = None
 
     def run(self) -> Report:
         """Do everything; failures are in the report."""
@@ -79,7 +82,14 @@ class Job(NamedTuple):
             if isinstance(selected, FrameRange):
                 self._run_frames(recipes, selected, times, report)
                 return report
-            pictures = [self.reading.load(self.source.name)] * len(recipes)
+            if any(self._is_tiled(recipe) for recipe in recipes):
+                self._run_by_tiles(recipes, times, report)
+                return report
+            try:
+                pictures = [self.reading.load(self.source.name)] * len(recipes)
+            except PictureTooLargeError as error:
+                self._run_by_tiles(recipes, times, report, error)
+                return report
         except ConvcliError as error:
             output = error.what if isinstance(error, OutputError) else None
             report.events.append(Failure.of(error, error.why, output))
@@ -153,13 +163,59 @@ class Job(NamedTuple):
             report.events.extend(events if result.stopped else [*notes, *events])
             notes = notes if result.stopped else []  # reported once
 
+    def _is_tiled(self, recipe: Recipe) -> bool:
+        destination = self._destination(recipe)
+        return destination.tiled or destination.format == OutputFormat.ZARR
+
+    def _run_by_tiles(
+        self,
+        recipes: Sequence[Recipe],
+        times: FileTimes | None,
+        report: Report,
+        too_large: PictureTooLargeError | None = None,
+    ) -> None:
+        """Apply every recipe to a picture that is never held whole.
+
+        Raises
+        ------
+        ImageError
+            The input cannot be read, or not in parts: then it is `too_large`, if it has been found to be so.
+        """
+        from convcli.pipeline.large.results import LargeResult, check_tiled  # late: most pictures are small
+
+        name = self.source.display_name
+        if too_large is not None and self.observer is not None:
+            raise too_large  # a preview shows all of it
+        with self.reading.open_large(self.source.name, too_large) as large:
+            for recipe in recipes:
+                check_tiled(recipe, self._destination(recipe), name, too_large)
+            notes: tuple[str, ...] = (*large.properties.notes, *self._notes_on_times(times))
+            for recipe in recipes:
+                started = time.perf_counter()
+                try:
+                    target = self._locate(recipe, large.properties.kind)[1]
+                    assert target is not None
+                    large_result = LargeResult(
+                        recipe, large, name, self._destination(recipe), self.reading.limits, self.show_share
+                    )
+                    with interruptible():
+                        dropped = large_result.write(target, self.outputs, times)
+                    result = large_result.result()
+                except (ConvcliError, MemoryError) as error:
+                    skip_existing = self.outputs.destination.skip_existing
+                    report.events.append(event_of_error(error, self.source, skip_existing=skip_existing))
+                else:
+                    report.events.extend(Note(note) for note in (*notes, *result.notes, *dropped))
+                    report.events.append(self._finished(result, target, started))
+                    notes = ()  # reported once
+
     def _notes_on_times(self, times: FileTimes | None) -> tuple[str, ...]:
         if times is not None or not self.outputs.destination.keep_time:
             return ()
         return ("is not a regular file, so it has no time to keep",)
 
     def _destination(self, recipe: Recipe) -> Destination:
-        return recipe.destination or self.outputs.destination
+        return (recipe.destination or self.outputs.destination).for_source(self.source)
 
     def _existing_output(self, recipe: Recipe) -> str | None:
         """Return the output of a recipe if it exists and is to be kept."""
@@ -176,37 +232,37 @@ class Job(NamedTuple):
         """Apply a recipe to the last of the pictures, which is dropped as early as possible."""
         picture = pictures.pop()
         started = time.perf_counter()
-        file_format, target = self._locate(recipe, picture)
+        file_format, target = self._locate(recipe, picture.kind)
         input_view = None if self.observer is None else self.observer.before(self.source, picture)
         with interruptible():
-            result = recipe.run(picture, wants_numbers(recipe, picture, file_format))
+            result = recipe.run(picture, wants_numbers(recipe, picture.kind, file_format))
         del picture
         notes = (*result.notes, *self._write(recipe, result.picture, file_format, target, times))
-        seconds = round(time.perf_counter() - started, 6)
-        record = {"input": redacted(self.source.name), "output": target, **result.record, "seconds": seconds}
-        matrix = result.picture if file_format is PRINTED else None
-        finished = Finished(
-            record,
-            matrix,
-            result.summary,
-            is_amplified=result.is_amplified,
-            is_saturation_noted=result.is_saturation_noted,
-        )
+        finished = self._finished(result, target, started)
         if self.observer is not None:
             preview = self.observer.after(input_view, recipe, result, finished)
             finished = finished._replace(preview=preview)
         return notes, finished
 
+    def _finished(self, result: Result, target: str | None, started: float) -> Finished:
+        """Return what is reported of a result; one without target is printed."""
+        seconds = round(time.perf_counter() - started, 6)
+        return Finished(
+            {"input": redacted(self.source.name), "output": target, **result.record, "seconds": seconds},
+            result.picture if target is None else None,
+            result.summary,
+            is_amplified=result.is_amplified,
+            is_saturation_noted=result.is_saturation_noted,
+        )
+
     def _locate(
-        self, recipe: Recipe, picture: Picture, container: str = ""
+        self, recipe: Recipe, kind: PictureKind, container: str = ""
     ) -> tuple[OutputFormat | None, str | None]:
         """Return the format and the checked path of the output: neither for a matrix that is printed."""
         destination = self._destination(recipe)
         if destination.output is not None:
             return destination.format, destination.output  # has been checked
-        if container == OutputFormat.AVIF and picture.alpha is not None:
-            container = OutputFormat.PNG  # an AVIF would be written without alpha
-        file_format = destination.format_for(picture.kind, recipe.as_numbers, container)
+        file_format = destination.format_for(kind, recipe.as_numbers, container)
         if file_format is PRINTED:
             return PRINTED, None
         path = destination.path(self.source, recipe.label, file_format.extension)
@@ -252,6 +308,7 @@ def candidate_outputs(
     source: Source, recipe: Recipe, destination: Destination, *, frames: bool = False
 ) -> list[str]:
     """Return the possible outputs of an input: the name of a file does not say what it holds."""
+    destination = destination.for_source(source)
     containers = ("", *OutputFormat) if frames else ("",)
     formats = {
         destination.format_for(kind, recipe.as_numbers, container)

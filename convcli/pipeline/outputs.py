@@ -1,7 +1,7 @@
 """Where results go: names of outputs, the formats that suit them, and files that must not be replaced."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -11,7 +11,7 @@ from convcli.files.identity import FileIds
 from convcli.files.streams import STREAM
 from convcli.files.times import FileTimes, set_times
 from convcli.files.urls import file_name, is_url, join_name, redacted
-from convcli.pictures.formats.output_formats import OutputFormat
+from convcli.pictures.formats.output_formats import TILED, OutputFormat
 from convcli.pictures.picture import PictureKind
 from convcli.pipeline.inputs import Source
 
@@ -44,6 +44,8 @@ class Destination(NamedTuple):
         Threads that encode a file.
     keep_time : bool
         Give each output the times of its input.
+    tiled, pyramid : bool
+        Write tiled files, TIFF unless the input is a .zarr; with smaller levels, too.
     option : str
         The option that gave the name, for messages.
     """
@@ -58,6 +60,29 @@ class Destination(NamedTuple):
     jobs: int | None = None
     keep_time: bool = False
     option: str = "--name"
+    tiled: bool = False
+    pyramid: bool = False
+
+    def with_tiles(self, *, by_tiles: bool, pyramid: bool, prefix: str = "--") -> "Destination":
+        """Return it for results that are written by tiles, or as pyramids, if that is asked for.
+
+        Raises
+        ------
+        UsageError
+            The format does not have tiles.
+        """
+        for option, given in (("by-tiles", by_tiles), ("pyramid", pyramid)):
+            if given and (self.format not in (None, *TILED) or self.output == STREAM):
+                name = f"--{option}" if prefix else option.replace("-", "_")
+                what = "standard output" if self.output == STREAM else f"{self.format}"
+                raise UsageError(name, f"writes a tiled TIFF or a .zarr, not {what}; as in edges.tif")
+        return self._replace(tiled=by_tiles or pyramid, pyramid=pyramid)
+
+    def for_source(self, source: Source) -> "Destination":
+        """Return where the results of an input go, with the format if it does not depend on what is read."""
+        if self.format is not None or not (self.tiled or source.is_zarr):
+            return self
+        return self._replace(format=OutputFormat.ZARR if source.is_zarr else OutputFormat.TIFF)
 
     def format_for(
         self, kind: PictureKind, as_numbers: bool | None, container: str = ""
@@ -195,10 +220,16 @@ class Outputs:
         self, target: str, content: Sequence[bytes | memoryview], times: FileTimes | None = None
     ) -> tuple[str, ...]:
         """Write the parts of a file to a checked target, and return notes; `times` become its own."""
+        return self.write_with(target, lambda stream: stream.writelines(content), times)
+
+    def write_with(
+        self, target: str, write: Callable[[BinaryIO], object], times: FileTimes | None = None
+    ) -> tuple[str, ...]:
+        """Write a file to a checked target by a function that takes the open file, and return notes."""
         notes = []
 
         def write_content(stream: BinaryIO) -> None:
-            stream.writelines(content)
+            write(stream)
             if times is not None:
                 try:
                     set_times(stream, times)

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, PictureTooLargeError
 from convcli.files.streams import STREAM, input_name, standard_input
 from convcli.pictures.backgrounds import Color, flatten
 from convcli.pictures.frames import FrameRange
@@ -16,16 +17,34 @@ from convcli.signals import interruptible
 
 if TYPE_CHECKING:
     from convcli.pictures.formats.frame_reading.container import FramePicture, Frames
+    from convcli.pictures.regions.properties import LargePicture
+    from convcli.pictures.regions.region import Region
 
 __all__ = ["ReadOptions"]
 
 
 class ReadOptions(NamedTuple):
-    """How large pictures may be, which frames are read, and the color that transparency is laid over."""
+    """How large pictures may be, which parts are read, and the color that transparency is laid over.
+
+    Attributes
+    ----------
+    limits : Limits
+    frame : int, FrameRange or None
+    background : Color or None
+    level : int or None
+        Of a pyramid; None: the largest.
+    region : Region or None
+        The only part that is read.
+    by_tiles : bool
+        Whether pictures are never held whole.
+    """
 
     limits: Limits = DEFAULT_LIMITS
     frame: int | FrameRange | None = None
     background: Color | None = None
+    level: int | None = None
+    region: "Region | None" = None
+    by_tiles: bool = False
 
     def with_result_bytes(self, needed: Callable[[Size, int, bool], int]) -> "ReadOptions":
         """Return the same options for work that takes that much memory, see `Limits.result_bytes`."""
@@ -40,10 +59,43 @@ class ReadOptions(NamedTuple):
             The picture cannot be read, or not laid over the background.
         """
         assert not isinstance(self.frame, FrameRange)
-        stream = standard_input() if source == STREAM else source
+        stream, name = standard_input() if source == STREAM else source, input_name(source)
         with interruptible():  # decoding may be one long call of C code
-            picture = load_picture(stream, input_name(source), self.limits, frame=self.frame)
+            picture = load_picture(
+                stream, name, self.limits, frame=self.frame, level=self.level, region=self.region
+            )
         return self._over_background(picture, source)
+
+    @contextmanager
+    def open_large(
+        self, source: str, too_large: PictureTooLargeError | None = None
+    ) -> "Iterator[LargePicture]":
+        """Open a file to read rows of it, laid over the background; what has to be read whole is.
+
+        Raises
+        ------
+        ImageError
+            It cannot be read, or not in parts although it must: then it is `too_large`, if that was found.
+        """
+        from convcli.pictures.regions.flattened import Flattened  # late, as above
+        from convcli.pictures.regions.opening import open_large
+        from convcli.pictures.regions.whole import WholePicture
+
+        assert not isinstance(self.frame, FrameRange)
+        name = input_name(source)
+        large = None
+        if source != STREAM:
+            large = open_large(
+                source, name, level=self.level, region=self.region, frame=self.frame, limits=self.limits
+            )
+        if large is None and (self.by_tiles or too_large):
+            advice = "write it to a file first" if source == STREAM else "leave --by-tiles out"
+            raise too_large or ImageError(name, f"cannot be read in parts, as a TIFF or a .zarr is; {advice}")
+        with large or WholePicture(self.load(source)) as large:
+            if self.background is None or not large.properties.has_alpha:
+                yield large
+            else:
+                yield Flattened(large, partial(self._over_background, source=source))
 
     @contextmanager
     def load_frames(self, source: str, selected: FrameRange) -> "Iterator[Frames]":

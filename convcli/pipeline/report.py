@@ -74,6 +74,8 @@ def event_of_error(
         return Skipped(error.what)
     if isinstance(error, OutputError):
         return Failure.of(error, error.why, error.what)
+    if isinstance(error, ImageError) and error.what == source.display_name:
+        return Failure.of(error, f"{where}{error.why}")
     if isinstance(error, ConvcliError):
         return Failure.of(error, f"{where}{error}")
     return Failure.of(ImageError(source.display_name, NO_MEMORY), NO_MEMORY)

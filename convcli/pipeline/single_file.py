@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
+from convcli.errors import UsageError
 from convcli.files.streams import STREAM
 from convcli.files.urls import local_name
 from convcli.pictures.backgrounds import parse_color
 from convcli.pictures.formats.output_formats import format_for_path, parse_format
 from convcli.pictures.frames import parse_frames
 from convcli.pictures.reading import reading_limits
+from convcli.pictures.regions.region import RegionLike, as_region
 from convcli.pipeline.batch import Batch
 from convcli.pipeline.inputs import Source
 from convcli.pipeline.outputs import Destination
 from convcli.pipeline.reading import ReadOptions
 from convcli.pipeline.recipes.recipe import Recipe
 from convcli.pipeline.report import Failure, Finished, Note
+from convcli.sizes.per_axis import whole_number
 
 __all__ = ["FileResult", "file_destination", "file_reading", "run_file"]
 
@@ -56,6 +59,8 @@ def file_destination(
     *,
     force: bool,
     keep_time: bool,
+    by_tiles: bool,
+    pyramid: bool,
     jobs: int | None,
 ) -> Destination:
     """Return where the result of one file goes; without `output`, into the current folder.
@@ -63,14 +68,15 @@ def file_destination(
     Raises
     ------
     UsageError
-        The format or the extension is unknown.
+        The format or the extension is unknown, or not one of tiles.
     """
     file_format = None if format is None else parse_format(format)
-    if output is None:
-        return Destination(folder="", format=file_format, force=force, keep_time=keep_time, jobs=jobs)
-    output = _file_name(output)
-    file_format = file_format or format_for_path(output)
-    return Destination(output, format=file_format, force=force, keep_time=keep_time, jobs=jobs)
+    folder = "" if output is None else None
+    if output is not None:
+        output = _file_name(output)
+        file_format = file_format or format_for_path(output)
+    destination = Destination(output, folder, format=file_format, force=force, jobs=jobs, keep_time=keep_time)
+    return destination.with_tiles(by_tiles=by_tiles, pyramid=pyramid, prefix="")
 
 
 def _file_name(path: str | os.PathLike[str]) -> str:
@@ -79,7 +85,15 @@ def _file_name(path: str | os.PathLike[str]) -> str:
     return f"./{name}" if name == STREAM else name
 
 
-def file_reading(max_pixels: int, frame: int | str | None, background: str | None) -> ReadOptions:
+def file_reading(
+    max_pixels: int,
+    frame: int | str | None,
+    background: str | None,
+    *,
+    level: int | None,
+    region: RegionLike | None,
+    by_tiles: bool,
+) -> ReadOptions:
     """Return how one file is read.
 
     Raises
@@ -90,7 +104,16 @@ def file_reading(max_pixels: int, frame: int | str | None, background: str | Non
     color = None if background is None else parse_color(str(background), "background")
     selected = parse_frames(frame, "frame") if isinstance(frame, str) else None
     limits, number = reading_limits(max_pixels, None if isinstance(frame, str) else frame)
-    return ReadOptions(limits, number if selected is None else selected, color)
+    if selected is not None and (by_tiles or (level, region) != (None, None)):
+        raise UsageError(f"frame {frame!r}", "gives several pictures, which are read whole; choose one frame")
+    return ReadOptions(
+        limits,
+        number if selected is None else selected,
+        color,
+        None if level is None else whole_number(level, "level", 0),
+        None if region is None else as_region(region),
+        by_tiles,
+    )
 
 
 def run_file(

@@ -26,6 +26,8 @@ from convcli.sizes.per_axis import Padding, Pair, as_amounts, as_pair
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from convcli.pictures.regions.region import RegionLike
+
 __all__ = ["filter_file", "filter_picture", "pool_file", "pool_picture"]
 
 
@@ -52,6 +54,10 @@ def filter_file(
     nan: str = "keep",
     max_pixels: int = MAX_PIXELS,
     frame: int | str | None = None,
+    level: int | None = None,
+    region: RegionLike | None = None,
+    by_tiles: bool = False,
+    pyramid: bool = False,
     background: str | None = None,
     jobs: int | None = None,
 ) -> FileResult:
@@ -84,6 +90,15 @@ def filter_file(
     frame : int or str, optional
         Which frame of an animation, or page of a document, is read, from 0 (default: the first). ``"2..5"``
         and ``"all"`` filter several, each on its own, into one file; the record then has ``frames``.
+    level : int, optional
+        Level of a pyramid that is read, from 0, the largest (default).
+    region : (left, top, width, height) or str, optional
+        The only part that is read; as text ``"left,top,WxH"``.
+    by_tiles : bool
+        Read, filter and write the picture in parts, so that it need not fit in memory, to a TIFF or ``.zarr``
+        (default: only if it does not fit).
+    pyramid : bool
+        Write smaller levels, too, as viewers of large pictures want them.
     background : str, optional
         Color that replaces transparency before filtering, as in ``white`` or ``#ff8800``, for formats
         without alpha such as JPEG.
@@ -115,8 +130,11 @@ def filter_file(
         channels=channels, combine=combine, signed=signed, scale=scale, bias=bias, relu=relu,
         alpha=alpha, nan=nan, jobs=jobs,
     )  # fmt: skip
-    destination = file_destination(output, format, force=force, keep_time=keep_time, jobs=jobs)
-    return run_file(source, recipe, destination, file_reading(max_pixels, frame, background))
+    destination = file_destination(
+        output, format, force=force, keep_time=keep_time, by_tiles=by_tiles, pyramid=pyramid, jobs=jobs
+    )
+    reading = file_reading(max_pixels, frame, background, level=level, region=region, by_tiles=by_tiles)
+    return run_file(source, recipe, destination, reading)
 
 
 def filter_picture(
@@ -222,6 +240,10 @@ def pool_file(
     keep_time: bool = False,
     max_pixels: int = MAX_PIXELS,
     frame: int | str | None = None,
+    level: int | None = None,
+    region: RegionLike | None = None,
+    by_tiles: bool = False,
+    pyramid: bool = False,
     background: str | None = None,
     jobs: int | None = None,
 ) -> FileResult:
@@ -229,7 +251,7 @@ def pool_file(
 
     Parameters
     ----------
-    source, output, format, force, keep_time, max_pixels, frame, background
+    source, output, format, force, keep_time, max_pixels, frame, level, region, by_tiles, pyramid, background
         As for `filter_file`.
     mode, size, stride, padding, ceil, jobs
         As for `pool`.
@@ -249,9 +271,12 @@ def pool_file(
     SizeError, UsageError
         An option is invalid, or the window does not fit.
     """
-    destination = file_destination(output, format, force=force, keep_time=keep_time, jobs=jobs)
+    destination = file_destination(
+        output, format, force=force, keep_time=keep_time, by_tiles=by_tiles, pyramid=pyramid, jobs=jobs
+    )
+    reading = file_reading(max_pixels, frame, background, level=level, region=region, by_tiles=by_tiles)
     recipe = _pool_recipe(mode, size, stride, padding, ceil=ceil, alpha=alpha, nan=nan, jobs=jobs)
-    return run_file(source, recipe, destination, file_reading(max_pixels, frame, background))
+    return run_file(source, recipe, destination, reading)
 
 
 def pool_picture(

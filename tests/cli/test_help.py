@@ -172,7 +172,7 @@ A_NUMBER = "a number starts a repeat, as in: 3 x { conv 64 f3 p1, relu }"
         ((*BOX, "--channels", "red"), "--channels 'red': unknown value; did you mean r?"),
         (
             (*BOX, "--format", "jepg"),
-            "format 'jepg': is not one of png, jpeg, tiff, webp, bmp, pnm, avif, gif, jp2, jxl, npy, csv, txt; did you mean jpeg?",
+            "format 'jepg': is not one of png, jpeg, tiff, webp, bmp, pnm, avif, gif, jp2, jxl, npy, csv, txt, zarr; did you mean jpeg?",
         ),
         ((*BOX, "--padding", "smae"), f"padding 'smae': {PADDING}; did you mean same?"),
         ((*BOX, "--padding", "half"), f"padding 'half': {PADDING}; did you mean same?"),
@@ -290,8 +290,8 @@ def test_options_of_apply_are_grouped_and_the_common_ten_come_first(
     _, *parts = HEADING.split(convcli("apply", "--help").out)
     groups = dict(zip(parts[::2], parts[1::2], strict=True))
     assert list(groups) == [
-        "Arguments", "Common options", "Filter", "Sliding window", "Pixels", "Output", "Input", "Batch",
-        "Display",
+        "Arguments", "Common options", "Filter", "Sliding window", "Pixels", "Output", "Input",
+        "Large pictures", "Batch", "Display",
     ]  # fmt: skip
     longest = {
         heading: re.findall(r"(?m)^  (?:-.*?, )?--([a-z0-9-]{3,})", text) for heading, text in groups.items()
@@ -301,6 +301,7 @@ def test_options_of_apply_are_grouped_and_the_common_ten_come_first(
         "preview", "help",
     ]  # fmt: skip
     assert longest["Batch"] == ["recursive", "files0-from", "shard", "skip-existing", "jobs"]
+    assert longest["Large pictures"] == ["by-tiles", "level", "region", "pyramid"]
     assert longest["Display"] == ["preview-as", "json", "text"]
 
 

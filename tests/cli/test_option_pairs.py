@@ -55,6 +55,10 @@ BATCH = {
     "--jobs": use("--jobs", "1"),
     "--max-pixels": use("--max-pixels", "1M"),
     "--max-memory": use("--max-memory", "1G"),
+    "--by-tiles": use("--by-tiles"),
+    "--level": use("--level", "1", needs=(("levels.tif",),)),
+    "--region": use("--region", "1,1,6x5"),
+    "--pyramid": use("--pyramid"),
 }
 BANK = ("--bank", "gabor:2,phase=60,wavelength=3,size=3")
 VOLUME = ("--kernel", "@weights.npy")
@@ -222,7 +226,10 @@ USES: dict[str, dict[str, Use]] = {
 
 REFUSED = {  # each option, and those that it cannot be combined with
     "apply": """
---output: --out-dir --name --format --recursive --skip-existing
+--output: --out-dir --name --format --recursive --skip-existing --by-tiles --pyramid
+--by-tiles: --png-level --preview --preview-as --sheet --direction
+--pyramid: --png-level --preview --preview-as --sheet --direction
+--level: --files0-from
 --format: --png-level
 --png-level: --order --bank
 --background: --alpha
@@ -243,7 +250,11 @@ REFUSED = {  # each option, and those that it cannot be combined with
 --alpha: --direction
 """,
     "pool": """
---output: --out-dir --name --format --recursive --skip-existing --input-size
+--output: --out-dir --name --format --recursive --skip-existing --input-size --by-tiles --pyramid
+--by-tiles: --png-level --preview --preview-as --input-size
+--pyramid: --png-level --preview --preview-as --input-size
+--level: --files0-from --input-size
+--region: --input-size
 --out-dir: --input-size
 --name: --input-size
 --format: --png-level --input-size
@@ -390,7 +401,9 @@ NATURAL: dict[str, dict[tuple[str, str], str]] = {  # no effect of the first bes
     "lesson": {("--text", "--answers"): "steps are shown as on a terminal, wherever they go"},
 }
 # Without an effect on these files, by what they are for; --json is added to the lines of some commands.
-UNSEEN = ("--force", "--shard", "--skip-existing", "--jobs", "--max-pixels", "--max-memory")
+UNSEEN = (
+    "--force", "--shard", "--skip-existing", "--jobs", "--max-pixels", "--max-memory", "--by-tiles", "--pyramid"
+)  # fmt: skip
 WITH_JSON = ("explain", "learn", "shape", "params")
 
 
@@ -404,7 +417,7 @@ GABOR = "gabor:phase=60,wavelength=3,sigma=0.5"
 
 
 def pictures(words: tuple[str, ...]) -> tuple[str, ...]:
-    return () if {"--files0-from", "pictures", "nan.tif"} & {*words} else ("photo.tif",)
+    return () if {"--files0-from", "pictures", "nan.tif", "levels.tif"} & {*words} else ("photo.tif",)
 
 
 def apply_line(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -479,6 +492,12 @@ def folder(in_folder: Path) -> Path:
     holed = random.random((2, 9, 8, 4), np.float32)
     holed[:, 4, 4, 1], holed[:, ::2, ::3, 3] = np.nan, 0
     tifffile.imwrite("nan.tif", holed, photometric="rgb", extrasamples=["unassalpha"])
+    with tifffile.TiffWriter("levels.tif") as writer:
+        for page, smaller in zip(colors, (1, 0), strict=True):
+            writer.write(
+                page, photometric="rgb", extrasamples=["unassalpha"], metadata=None, subifds=smaller,
+                subfiletype=1 - smaller,
+            )  # fmt: skip
     np.save("weights.npy", random.standard_normal((3, 3, 3, 3)) / 50)
     copyfile(Path(__file__).parents[1] / "data/models/tiny.safetensors", "tiny.safetensors")
     np.save("large.npy", random.standard_normal((16, 17, 3)))

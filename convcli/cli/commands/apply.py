@@ -201,6 +201,8 @@ def apply(
         from convcli.cli.options.figures import DrawingOptions  # late: most runs draw no figures
 
         results = (arguments.output, arguments.out_dir, arguments.name, arguments.file_format) != (None,) * 4
+        for option, given in (("--by-tiles", arguments.by_tiles), ("--pyramid", arguments.pyramid)):
+            options.check_exclusive({"--sheet" if sheet else "--direction": True, option: given})
         figures = DrawingOptions.read(sheet, direction, batch, results=results)
         if channels is not None:
             figures.check_channels(rendering)

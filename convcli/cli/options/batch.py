@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from convcli.cli.options.batch_arguments import BatchArguments
-from convcli.cli.options.declarations import check_minimum
+from convcli.cli.options.declarations import check_exclusive, check_minimum
 from convcli.cli.terminal.output import stdout_is_terminal
 from convcli.cli.terminal.preview_options import PreviewRequest
 from convcli.errors import UsageError
+from convcli.files.opening import is_zarr
 from convcli.files.streams import STREAM
 from convcli.files.urls import is_url, local_name, redacted
 from convcli.pictures.backgrounds import parse_color
@@ -56,7 +57,10 @@ class BatchOptions(NamedTuple):
         if arguments.png_level is not None and not 0 <= arguments.png_level <= 9:
             raise UsageError(f"--png-level {arguments.png_level}", "must be a whole number from 0 to 9")
         preview_request = PreviewRequest.read(arguments.preview, arguments.preview_as)
-        reading = read_options(arguments.max_pixels, arguments.max_memory, arguments.frame, background)
+        reading = read_options(
+            arguments.max_pixels, arguments.max_memory, arguments.frame, background,
+            level=arguments.level, region=arguments.region, by_tiles=arguments.by_tiles,
+        )  # fmt: skip
         if preview_request is not None and isinstance(reading.frame, FrameRange):
             raise UsageError(
                 f"--frame {reading.frame}",
@@ -73,6 +77,7 @@ class BatchOptions(NamedTuple):
             png_level=arguments.png_level,
             jobs=arguments.jobs,
         )
+        destination = _read_tiling(destination, arguments)
         inputs = gather_inputs(
             images,
             recursive=arguments.recursive,
@@ -118,6 +123,15 @@ class BatchOptions(NamedTuple):
         return Batch(held, recipes, self.destination, self.reading, files_read, executor, own, rest)
 
 
+def _read_tiling(destination: Destination, arguments: BatchArguments) -> Destination:
+    """Return the destination of results that are written by tiles, or as pyramids, if that is asked for."""
+    for option, given in (("--by-tiles", arguments.by_tiles), ("--pyramid", arguments.pyramid)):
+        preview = arguments.preview or arguments.preview_as is not None
+        check_exclusive({option: given, "--preview": preview})
+        check_exclusive({option: given, "--png-level": arguments.png_level is not None})
+    return destination.with_tiles(by_tiles=arguments.by_tiles, pyramid=arguments.pyramid)
+
+
 def _check_keeps_time(destination: Destination, sources: Sequence[Source]) -> None:
     """Check for --keep-time that inputs and outputs are files."""
     if destination.output == STREAM:
@@ -134,7 +148,14 @@ def _check_keeps_time(destination: Destination, sources: Sequence[Source]) -> No
 
 
 def read_options(
-    max_pixels: str | None, max_memory: str | None, frame: int | str | None, background: str | None = None
+    max_pixels: str | None,
+    max_memory: str | None,
+    frame: int | str | None,
+    background: str | None = None,
+    *,
+    level: int | None = None,
+    region: str | None = None,
+    by_tiles: bool = False,
 ) -> ReadOptions:
     """Read the options that say how pictures are read.
 
@@ -146,10 +167,18 @@ def read_options(
     if isinstance(frame, int):
         check_minimum("--frame", frame, 0)
     selected = parse_frames(frame, "--frame") if isinstance(frame, str) else frame
+    check_minimum("--level", level, 0)
+    for option, given in (("--level", level is not None), ("--region", region), ("--by-tiles", by_tiles)):
+        check_exclusive({"--frame": isinstance(selected, FrameRange), option: bool(given)})
+    rectangle = None
+    if region is not None:
+        from convcli.pictures.regions.region import parse_region  # late: most runs read whole pictures
+
+        rectangle = parse_region(region)
     pixels = MAX_PIXELS if max_pixels is None else parse_amount(max_pixels, "--max-pixels", minimum=1)
     memory = None if max_memory is None else parse_amount(max_memory, "--max-memory", minimum=1)
     color = None if background is None else parse_color(background, "--background")
-    return ReadOptions(Limits(pixels, memory), selected, color)
+    return ReadOptions(Limits(pixels, memory), selected, color, level, rectangle, by_tiles)
 
 
 def read_destination(
@@ -178,7 +207,8 @@ def read_destination(
         raise UsageError(option, "has an empty file name")
     if output is not None and _is_standard_output(output):
         output = STREAM
-    if output is not None and output != STREAM and (output.endswith("/") or os.path.isdir(output)):  # noqa: PTH112 -- a name may be too long
+    is_one_file = output in (None, STREAM) or is_zarr(output or "")
+    if output is not None and not is_one_file and (output.endswith("/") or os.path.isdir(output)):  # noqa: PTH112 -- a name may be too long
         advice = "use --out-dir to write into it" if option == "-o" else "give the name of a file in it"
         raise UsageError(output, f"is a folder; {advice}")
     for other_option, given in (("--out-dir", out_dir), ("--name", name)):

@@ -64,6 +64,42 @@ class BatchArguments(NamedTuple):
     max_pixels: options.MaxPixels = None
     max_memory: options.MaxMemory = None
     frame: options.Frames = None
+    by_tiles: Annotated[
+        bool,
+        Option(
+            "--by-tiles",
+            help="Read, filter and write the picture in parts, so that it need not fit in memory: a TIFF or "
+            ".zarr gives a tiled TIFF or a .zarr (default: only if it does not fit).",
+            rich_help_panel=options.LARGE,
+        ),
+    ] = False
+    level: Annotated[
+        int | None,
+        Option(
+            "--level",
+            help="Level of a pyramid (TIFF, OME-TIFF, OME-Zarr) to read, from 0, the largest (default).",
+            metavar="NUMBER",
+            rich_help_panel=options.LARGE,
+        ),
+    ] = None
+    region: Annotated[
+        str | None,
+        Option(
+            "--region",
+            help="Read only this rectangle: left and top, counted from 0, then width and height.",
+            metavar="X,Y,WxH",
+            rich_help_panel=options.LARGE,
+        ),
+    ] = None
+    pyramid: Annotated[
+        bool,
+        Option(
+            "--pyramid",
+            help="Write smaller levels, too, each half as large, as viewers of large pictures want them "
+            "(TIFF, .zarr).",
+            rich_help_panel=options.LARGE,
+        ),
+    ] = False
     recursive: Annotated[
         bool,
         Option(

@@ -13,6 +13,7 @@ __all__ = [
     "CHECKS",
     "COSTS",
     "FILTER",
+    "LARGE",
     "LAYER",
     "NETWORK",
     "OUTPUT",
@@ -54,9 +55,9 @@ __all__ = [
     "check_minimum",
 ]
 
-FILTER, WINDOW, PIXELS, LAYER, NETWORK, COSTS, CHECKS, OUTPUT, INPUT, BATCH, DISPLAY = (
-    "Filter", "Sliding window", "Pixels", "Layer", "Network", "Costs", "Checks", "Output", "Input", "Batch",
-    "Display",
+FILTER, WINDOW, PIXELS, LAYER, NETWORK, COSTS, CHECKS, OUTPUT, INPUT, LARGE, BATCH, DISPLAY = (
+    "Filter", "Sliding window", "Pixels", "Layer", "Network", "Costs", "Checks", "Output", "Input",
+    "Large pictures", "Batch", "Display",
 )  # fmt: skip # headings of help pages; an option without one is listed first, as what everyone needs
 SINGLE_LAYER_ONLY = "applies to a single layer, not to a network; leave out one of them"
 

@@ -6,7 +6,7 @@ from convcli.convolution.rendering import SignedMapping
 from convcli.convolution.weighted import AlphaMode, NanMode
 from convcli.errors import UsageError, parse_choice
 from convcli.pictures.channels import Channels
-from convcli.pictures.formats.output_formats import OutputFormat
+from convcli.pictures.formats.output_formats import TILED, OutputFormat
 from convcli.pipeline.recipes.rendering import Rendering
 from convcli.pipeline.recipes.window import SlidingWindow
 from convcli.sizes.text import parse_padding, parse_pair
@@ -41,7 +41,7 @@ def read_rendering(
 ) -> Rendering:
     """Read the options that make pixels of results as typed."""
     mapping = None if signed is None else parse_choice(signed, SignedMapping, "--signed")
-    pixels_only = file_format is not None and not (file_format.numeric or file_format == OutputFormat.TIFF)
+    pixels_only = file_format is not None and not (file_format.numeric or file_format in TILED)
     if mapping == SignedMapping.RAW and pixels_only:
         raise UsageError(
             "--signed raw", f"keeps signed values, but {file_format} holds pixels; use npy, csv, txt or tiff"

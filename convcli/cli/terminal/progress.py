@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from convcli.cli.terminal.output import stderr_is_terminal
@@ -16,16 +16,58 @@ __all__ = ["FileProgress", "file_progress"]
 
 
 class FileProgress:
-    """The progress bar of a batch, if it has one."""
+    """The progress bar of a batch, if it has one.
 
-    def __init__(self, bar: "Progress | None", total: int | None) -> None:
-        self._bar = bar
-        self._task = None if bar is None else bar.add_task("", total=total)
+    Parameters
+    ----------
+    total : int or None
+        Number of files; None if nobody knows.
+    shown : ExitStack
+        Ends the bar.
+    """
+
+    def __init__(self, total: int | None, shown: ExitStack) -> None:
+        self._total, self._shown = total, shown
+        self._done = 0
+        self._bar: Progress | None = None
+
+    def start(self) -> None:
+        """Show the bar."""
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            ProgressColumn,
+            TaskProgressColumn,
+            TimeRemainingColumn,
+        )
+        from rich.text import Text
+
+        class Rate(ProgressColumn):
+            def render(self, task: "object") -> Text:
+                speed = getattr(task, "speed", None) or 0
+                return Text(f"{speed:.1f}/s")
+
+        several = (MofNCompleteColumn(), BarColumn(None), Rate())
+        columns = several if self._total != 1 else (TaskProgressColumn(), BarColumn(None))
+        console = Console(file=sys.stderr)
+        self._bar = bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
+        self._shown.enter_context(cleanup_at_signal(bar.stop))
+        self._shown.enter_context(bar)
+        self._task = bar.add_task("", total=self._total)
 
     def advance(self) -> None:
         """Count one more file."""
-        if self._bar is not None and self._task is not None:
-            self._bar.advance(self._task)
+        self._done += 1
+        self.show_share(0)
+
+    def show_share(self, share: float) -> None:
+        """Show how much of a large picture is done, also if it is the only one."""
+        if self._bar is None and share and stderr_is_terminal():
+            self.start()
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._done + share)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -41,19 +83,8 @@ class FileProgress:
 @contextmanager
 def file_progress(total: int | None) -> Iterator[FileProgress]:
     """Show a progress bar for several files, if standard error is a terminal; None: nobody knows how many."""
-    if total in (0, 1) or not stderr_is_terminal():
-        yield FileProgress(None, total)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TimeRemainingColumn
-    from rich.text import Text
-
-    class Rate(ProgressColumn):
-        def render(self, task: "object") -> Text:
-            speed = getattr(task, "speed", None) or 0
-            return Text(f"{speed:.1f}/s")
-
-    columns = MofNCompleteColumn(), BarColumn(None), Rate(), TimeRemainingColumn()
-    bar = Progress(*columns, console=Console(file=sys.stderr), transient=True)
-    with cleanup_at_signal(bar.stop), bar:
-        yield FileProgress(bar, total)
+    with ExitStack() as shown:
+        progress = FileProgress(total, shown)
+        if total not in (0, 1) and stderr_is_terminal():
+            progress.start()
+        yield progress

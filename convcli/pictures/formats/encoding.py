@@ -58,7 +58,7 @@ def encode(
         )
     if file_format == OutputFormat.PNM and len(picture.shape) == 3 and picture.depth == 16:
         return _encode_deep_pnm(picture.pixels)
-    if OUTPUT_FORMATS[file_format].extra or (
+    if OUTPUT_FORMATS[file_format].extra == "deep" or (
         file_format == OutputFormat.TIFF and tiff_beyond_pillow(picture)
     ):
         from convcli.pictures.formats.deep.encoding import encode_deep

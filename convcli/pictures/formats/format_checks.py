@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from convcli.errors import OutputError
 from convcli.late_numpy import np
-from convcli.pictures.formats.output_formats import EXTRA, OUTPUT_FORMATS, OutputFormat, extra_is_installed
+from convcli.pictures.formats.output_formats import (
+    EXTRA,
+    OUTPUT_FORMATS,
+    TILED,
+    OutputFormat,
+    extra_is_installed,
+)
 from convcli.pictures.picture import Picture
 
 if TYPE_CHECKING:
@@ -28,7 +34,7 @@ def check_holds(picture: Picture, file_format: OutputFormat, name: str) -> tuple
         them is not installed.
     """
     channels = picture.channels
-    if picture.maps and file_format not in (OutputFormat.NPY, OutputFormat.TIFF):
+    if picture.maps and file_format not in (OutputFormat.NPY, *TILED):
         raise OutputError(name, f"{file_format} holds one map, not {channels}; use npy or tiff")
     if file_format.text and channels > 1:
         raise OutputError(
@@ -72,7 +78,7 @@ def _check_pixels_fit(picture: Picture, channels: int, file_format: OutputFormat
     properties = OUTPUT_FORMATS[file_format]
     deep = picture.pixel_format != "uint8"
     if picture.is_numeric:
-        if file_format != OutputFormat.TIFF:
+        if file_format not in TILED:
             raise OutputError(name, f"{file_format} holds pixels, not raw numbers; use npy, csv or tiff")
         return
     if channels not in (1, 3) and not properties.bands:

@@ -11,6 +11,7 @@ from convcli.errors import UsageError, closest_spelling
 __all__ = [
     "EXTRA",
     "OUTPUT_FORMATS",
+    "TILED",
     "OutputFormat",
     "extra_is_installed",
     "format_for_path",
@@ -18,7 +19,7 @@ __all__ = [
 ]
 
 EXTRA = "pip install 'convcli[deep]' writes it"
-EXTRA_MODULES = ("tifffile", "imagecodecs")
+EXTRA_MODULES = {"deep": ("tifffile", "imagecodecs"), "dask": ("zarr",)}
 
 
 class OutputFormat(StrEnum):
@@ -37,6 +38,7 @@ class OutputFormat(StrEnum):
     NPY = "npy"
     CSV = "csv"
     TXT = "txt"
+    ZARR = "zarr"
 
     @property
     def extension(self) -> str:
@@ -103,8 +105,8 @@ class FormatProperties(NamedTuple):
         numbers of several channels.
     save_options : mapping, optional
         The arguments of Pillow's `save`, or of `encode_jpeg`, if these write it.
-    extra : bool
-        Whether only the extra ``convcli[deep]`` writes it.
+    extra : str
+        The extra that writes it, if convcli does not by itself: ``deep`` or ``dask``.
     """
 
     extensions: tuple[str, ...]
@@ -121,7 +123,7 @@ class FormatProperties(NamedTuple):
     number_encoder: EncoderMemory = EncoderMemory()
     band_encoder: EncoderMemory = EncoderMemory()
     save_options: Mapping[str, Any] | None = None
-    extra: bool = False
+    extra: str = ""
 
 
 OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
@@ -196,14 +198,14 @@ OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
         profile=True,
         max_resolution=1e6,
         encoder=EncoderMemory(fixed=1 << 22, value=7.7, byte=4.7),
-        extra=True,
+        extra="deep",
     ),
     OutputFormat.JXL: FormatProperties(
         extensions=("jxl",),
         sixteen_bits=True,
         alpha=True,
         encoder=EncoderMemory(fixed=68_000_000, pixel=8, value=8.5, byte=1.6),
-        extra=True,
+        extra="deep",
     ),
     OutputFormat.NPY: FormatProperties(extensions=("npy",), numeric=True),
     OutputFormat.CSV: FormatProperties(
@@ -212,12 +214,17 @@ OUTPUT_FORMATS: Mapping[OutputFormat, FormatProperties] = {
     OutputFormat.TXT: FormatProperties(
         extensions=("txt",), numeric=True, separator=" ", number_encoder=EncoderMemory(value=100)
     ),
+    OutputFormat.ZARR: FormatProperties(extensions=("zarr",), sixteen_bits=True, bands=True, extra="dask"),
 }
 """The properties of every format.
 
 To add a format, name it in `OutputFormat` and describe it here; if Pillow does not write it, add a case to
 `encode`, too.
 """
+
+
+TILED = OutputFormat.TIFF, OutputFormat.ZARR
+"""The formats that are written tile by tile, and hold pixels as well as numbers."""
 
 
 def parse_format(name: str) -> OutputFormat:
@@ -264,10 +271,12 @@ def _format_named(name: str) -> OutputFormat | None:
 
 
 def _check_installed(file_format: OutputFormat, what: str) -> None:
-    if OUTPUT_FORMATS[file_format].extra and not extra_is_installed():
-        raise UsageError(what, f"convcli does not write {file_format.upper()} by itself; {EXTRA}")
+    extra = OUTPUT_FORMATS[file_format].extra
+    if extra and not extra_is_installed(extra):
+        advice = EXTRA.replace("deep", extra)
+        raise UsageError(what, f"convcli does not write {file_format.upper()} by itself; {advice}")
 
 
-def extra_is_installed() -> bool:
-    """Whether the extra that writes deep pictures is installed."""
-    return all(find_spec(module) is not None for module in EXTRA_MODULES)
+def extra_is_installed(extra: str = "deep") -> bool:
+    """Whether an extra is installed: the one for deep pictures, or another that a format needs."""
+    return all(find_spec(module) is not None for module in EXTRA_MODULES[extra])

@@ -1,4 +1,4 @@
-"""Opens huge pictures, to be read row by row, and reads parts of any picture."""
+"""Opens huge pictures, to be read row by row."""
 
 from __future__ import annotations
 
@@ -7,21 +7,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-
 from convcli.errors import ImageError
 from convcli.files.opening import is_zarr, open_input
 from convcli.pictures.formats.output_formats import extra_is_installed
 from convcli.pictures.frames import no_frame
 from convcli.pictures.headers.signatures import find_format
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits
-from convcli.pictures.picture import Picture, PictureKind
-from convcli.pictures.reading import load_picture
 from convcli.pictures.regions.failures import reported
 from convcli.pictures.regions.properties import LargePicture
 from convcli.pictures.regions.region import Region
 
-__all__ = ["open_large", "read_region"]
+__all__ = ["open_large"]
 
 INSTALL_ZARR = "pip install 'convcli[dask]' brings it"
 INSTALL = "pip install 'convcli[deep]' brings it"
@@ -99,43 +95,3 @@ def _open(
         why = f"has no level {level}: only pyramids in TIFF and OME-Zarr have levels"
         raise ImageError(name, f"its levels are read by tifffile; {INSTALL}" if found == "TIFF" else why)
     return None
-
-
-def read_region(
-    source: str | Path | BinaryIO,
-    name: str,
-    *,
-    level: int | None = None,
-    region: Region | None = None,
-    frame: int | None = None,
-    limits: Limits = DEFAULT_LIMITS,
-    jobs: int | None = None,
-) -> Picture:
-    """Read a part of a picture: only what it consists of, where the format allows that, else the whole.
-
-    The parameters are those of `open_large`.
-
-    Raises
-    ------
-    ImageError
-        As for `open_large`, or the part is larger than the limits allow.
-    """
-    large = open_large(source, name, level=level, region=region, frame=frame, limits=limits)
-    if large is not None:
-        with large:
-            height, width, channels = large.properties.size
-            dtype, numbers = np.dtype(large.properties.dtype), large.properties.kind != PictureKind.PIXELS
-            limits.check(name, (height, width, channels), dtype.itemsize, numbers=numbers)
-            return large.read(0, height, jobs)
-    if not isinstance(source, str | Path):
-        source.seek(0)
-    picture = load_picture(source, name, limits, frame=frame)
-    if region is None:
-        return picture
-    region.check(name, *picture.shape[:2])
-    part = slice(region.top, region.top + region.height), slice(region.left, region.left + region.width)
-    alpha = picture.alpha
-    return picture.changed(
-        pixels=np.ascontiguousarray(picture.pixels[part]),
-        alpha=None if alpha is None else np.ascontiguousarray(alpha[part]),
-    )

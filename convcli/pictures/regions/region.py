@@ -6,11 +6,18 @@ Uses only the standard library, because options are read before numpy is loaded.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from convcli.errors import ImageError, UsageError
+from convcli.sizes.per_axis import whole_number
 
-__all__ = ["Region", "parse_region"]
+if TYPE_CHECKING:
+    from convcli.pictures.picture import Picture
+
+__all__ = ["Region", "RegionLike", "as_region", "parse_region"]
+
+RegionLike: TypeAlias = "str | tuple[int, int, int, int]"
+"""A region as Python gives it: text, or left, top, width and height."""
 
 FORM = "X,Y,WxH, as in 4000,2500,1024x768: left and top counted from 0, then width and height"
 
@@ -47,6 +54,21 @@ class Region(NamedTuple):
         if self.left + self.width > width or self.top + self.height > height:
             raise ImageError(name, f"has no region {self}: it is {width} pixels wide and {height} high")
 
+    def cut(self, picture: Picture, name: str) -> Picture:
+        """Return this part of a picture.
+
+        Raises
+        ------
+        ImageError
+            The region does not lie in it.
+        """
+        self.check(name, *picture.shape[:2])
+        part = slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+        alpha = picture.alpha
+        return picture.changed(
+            pixels=picture.pixels[part].copy(), alpha=None if alpha is None else alpha[part].copy()
+        )
+
     def __str__(self) -> str:
         """Return it as typed."""
         return f"{self.left},{self.top},{self.width}x{self.height}"
@@ -72,3 +94,22 @@ def parse_region(text: str, option: str = "--region") -> Region:
     if not region.width or not region.height:
         raise UsageError(f"{option} {text}", "is empty: its width and height must be at least 1")
     return region
+
+
+def as_region(value: RegionLike) -> Region:
+    """Check a region as Python gives it.
+
+    Raises
+    ------
+    SizeError, UsageError
+        It is something else, or empty.
+
+    Examples
+    --------
+    >>> as_region((5, 0, 20, 10)) == as_region("5,0,20x10")
+    True
+    """
+    if not isinstance(value, str):
+        left, top, width, height = (whole_number(number, "region", 0) for number in value)
+        value = f"{left},{top},{width}x{height}"
+    return parse_region(value, "region")

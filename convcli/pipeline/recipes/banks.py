@@ -18,6 +18,7 @@ from convcli.kernels.filter import Combination, custom_filter
 from convcli.layers.volumes import convolve_volume
 from convcli.pictures.channels import Channels, channel_names, select_channels
 from convcli.pictures.picture import Picture
+from convcli.pipeline.recipes.notes import PixelNotes
 from convcli.pipeline.recipes.recipe import InputKind, Recipe, Result, Work
 from convcli.pipeline.recipes.rendering import Rendering
 from convcli.pipeline.recipes.window import SlidingWindow, result_pixels
@@ -116,7 +117,8 @@ def _filter_picture(
         values = np.stack(adjusted, axis=-1)
     else:
         values = adjust(values, scale=scale, bias=biases[0])
-    result_pixels, values_record, pixel_notes = rendering.render(values, picture, as_numbers)
+    result_pixels, values_record, facts = rendering.render(values, picture, as_numbers)
+    pixel_notes = PixelNotes.of(picture, result_pixels, facts)
     alpha = window.sample(picture.alpha, bank.taps.shape)
     result = picture.with_pixels(result_pixels, alpha, maps=bank.count > 1)
     result = replace(result, notes=(*notes, *result.notes, *pixel_notes.notes))
@@ -130,7 +132,10 @@ def _filter_picture(
         "plan": None,
         **({} if picture.alpha is None else {"alpha": volumes.alpha_mode(bank.taps)}),
     }
-    return Result(result, record, result.notes, is_saturation_noted=pixel_notes.on_saturation, map_names=maps)
+    return Result(
+        result, record, result.notes, map_names=maps,
+        is_saturation_noted=pixel_notes.on_saturation, values=facts, pixel_notes=pixel_notes.notes,
+    )  # fmt: skip
 
 
 class _Volumes(NamedTuple):

@@ -23,7 +23,7 @@ from convcli.late_numpy import np
 from convcli.pictures.channels import select_channels
 from convcli.pictures.picture import Picture
 from convcli.pictures.raster import Raster
-from convcli.pipeline.recipes.notes import PixelNotes, gray_scale
+from convcli.pipeline.recipes.notes import PixelNotes, RenderedValues, gray_scale
 from convcli.pipeline.recipes.rasters import center_raster, pixel_range, select_raster
 from convcli.pipeline.recipes.recipe import InputKind, Recipe, Result, Work
 from convcli.pipeline.recipes.rendering import Rendering, check_no_depthwise, result_record
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convcli.kernels.banks import Bank
+    from convcli.pipeline.recipes.strips import Strips
 
 __all__ = ["convolution_recipe"]
 
@@ -51,10 +52,20 @@ def convolution_recipe(
         An option is not defined for it.
     """
     if isinstance(filter_or_bank, Filter):
-        return _filter_recipe(filter_or_bank, window, rendering, measured=measured)
-    from convcli.pipeline.recipes.banks import bank_recipe  # late: most runs apply filters
+        recipe = _filter_recipe(filter_or_bank, window, rendering, measured=measured)
+    else:
+        from convcli.pipeline.recipes.banks import bank_recipe  # late: most runs apply filters
 
-    return bank_recipe(filter_or_bank, window, rendering)
+        recipe = bank_recipe(filter_or_bank, window, rendering)
+    return recipe._replace(strips=partial(_strips, filter_or_bank, window, rendering, measured))
+
+
+def _strips(
+    filter_or_bank: Filter | Bank, window: SlidingWindow, rendering: Rendering, measured: bool
+) -> Strips:
+    from convcli.pipeline.recipes.strips import filter_strips  # late: most pictures are small
+
+    return filter_strips(convolution_recipe, filter_or_bank, window, rendering, measured)
 
 
 def _filter_recipe(filter_: Filter, window: SlidingWindow, rendering: Rendering, *, measured: bool) -> Recipe:
@@ -161,19 +172,18 @@ def _filter_picture(
             | values_record
         )
         if mapping == SignedMapping.GRAY:
-            values_record["gray"] = gray_scale(filtered.statistics, picture.depth).record()
-    is_amplified = scale == 1 and not rendering.biases[0] and filter_.gain > 1
-    notes, on_saturation = PixelNotes.of(
-        picture,
-        filtered.pixels,
+            scale_of = rendering.known or filtered.statistics
+            values_record["gray"] = gray_scale(scale_of, picture.depth).record()
+    facts = RenderedValues(
         filtered.losses,
         filtered.statistics,
         mapping,
         rendering.nan,
-        scale=scale,
-        has_bias=bool(rendering.biases[0]),
-        is_amplified=is_amplified,
+        scale,
+        bool(rendering.biases[0]),
+        is_amplified=scale == 1 and not rendering.biases[0] and filter_.gain > 1,
     )
+    notes, on_saturation = PixelNotes.of(picture, filtered.pixels, facts)
     alpha = _alpha_of_result(filter_, window, rendering, scale, picture)
     result = picture.with_pixels(filtered.pixels, alpha)
     result = result.changed(notes=(*result.notes, *notes))
@@ -187,7 +197,10 @@ def _filter_picture(
         "plan": str(filtered.plan),
         **rendering.missing_record(picture, filter_.matrices, filtered.losses),
     }
-    return Result(result, record, result.notes, is_amplified=is_amplified, is_saturation_noted=on_saturation)
+    return Result(
+        result, record, result.notes, is_amplified=facts.is_amplified,
+        is_saturation_noted=on_saturation, values=facts, pixel_notes=notes,
+    )  # fmt: skip
 
 
 def _filtered(
@@ -210,6 +223,7 @@ def _filtered(
         "with_statistics": measured
         or mapping == SignedMapping.GRAY
         or (mapping != SignedMapping.RAW and picture.is_numeric),
+        "known": rendering.known,
         **window.for_channels(rendering.channels, picture.shape)._asdict(),
     }
     if mapping != SignedMapping.RAW and not _is_weighted(rendering, filter_, picture):

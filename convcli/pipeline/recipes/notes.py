@@ -18,7 +18,7 @@ from convcli.pipeline.recipes.rasters import pixel_range
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PixelNotes", "gray_scale"]
+__all__ = ["PixelNotes", "RenderedValues", "gray_scale"]
 
 MOST_SATURATED = 0.1  # the share of saturated pixels above which a note says so
 LEAST_RANGE = 0.01  # the share of the range of pixels below which a result shows nearly nothing
@@ -27,6 +27,33 @@ ROUNDING_FACTOR = 64  # results that differ by up to this multiple of the float 
 SAMPLED_ROWS = 16
 OUTLIERS = 0.01  # the share of pixels outside a range that are not looked at
 MIN_INPUT_RANGE = 0.1  # pictures whose own pixels use less than this are flat, and so are their results
+
+
+class RenderedValues(NamedTuple):
+    """What is known about values that were rendered as pixels, without the values.
+
+    Attributes
+    ----------
+    losses : Losses
+    statistics : Statistics or None
+        Of the values before rendering; None if they were not measured.
+    mapping : SignedMapping
+        How signed values became pixels.
+    nan_mode : NanMode
+    scale : float
+    has_bias : bool
+        How the values were adjusted.
+    is_amplified : bool
+        Whether dividing by the gain of the filter saturates fewer pixels.
+    """
+
+    losses: Losses
+    statistics: Statistics | None
+    mapping: SignedMapping
+    nan_mode: NanMode
+    scale: float
+    has_bias: bool
+    is_amplified: bool = False
 
 
 class PixelNotes(NamedTuple):
@@ -40,14 +67,8 @@ class PixelNotes(NamedTuple):
         cls,
         picture: Picture,
         pixels: NDArray[Any] | Raster,
-        losses: Losses,
-        statistics: Statistics | None,
-        mapping: SignedMapping,
-        nan_mode: NanMode,
-        *,
-        scale: float,
-        has_bias: bool,
-        is_amplified: bool = False,
+        values: RenderedValues,
+        size: int | None = None,
     ) -> PixelNotes:
         """Return the notes on a result.
 
@@ -57,19 +78,11 @@ class PixelNotes(NamedTuple):
             The input.
         pixels : array or raster
             The result: uint8 or uint16 pixels, or numbers, on which there are no notes.
-        losses : Losses
-            Of rendering the result.
-        statistics : Statistics or None
-            Of the values before rendering; None if they were not measured.
-        mapping : SignedMapping
-            How signed values became pixels.
-        nan_mode : NanMode
-        scale : float
-        has_bias : bool
-            How the values were adjusted.
-        is_amplified : bool
-            Whether dividing by the gain of the filter saturates fewer pixels.
+        values : RenderedValues
+        size : int, optional
+            Number of pixels of the result, if `picture` and `pixels` are only some rows.
         """
+        losses, statistics, mapping, nan_mode, scale, has_bias, is_amplified = values
         if mapping == SignedMapping.RAW:
             return cls()
         notes = []
@@ -78,7 +91,7 @@ class PixelNotes(NamedTuple):
         if losses.nan:
             hint = "; --nan ignore leaves NaN out of the windows" if nan_mode == NanMode.KEEP else ""
             notes.append(f"{losses.nan} NaN {'was' if losses.nan == 1 else 'were'} written as 0{hint}")
-        white, size = _white(pixels), prod(pixels.shape)
+        white, size = _white(pixels), prod(pixels.shape) if size is None else size
         has_pixels = not picture.is_numeric
         if has_pixels and size < MIN_PIXELS:
             return cls(tuple(notes))

@@ -31,6 +31,8 @@ from convcli.sizes.text import format_padding, format_size
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from convcli.pipeline.recipes.strips import Strips
+
 __all__ = ["halve", "parse_pool_alpha", "pool_recipe"]
 
 SUMS, WEIGHTED_SUMS = 3, 6  # times the bytes of a strip that its sums and means take (measured)
@@ -63,7 +65,14 @@ def pool_recipe(
         f"{layer.type}-{format_size(layer.window)}",
         partial(_pool_picture, layer, mode, alpha, nan, jobs),
         partial(_estimate, layer, mode, nan, jobs),
+        strips=partial(_strips, layer, mode, jobs, alpha, nan),
     )
+
+
+def _strips(layer: Pooling, mode: PoolMode, jobs: int | None, alpha: AlphaMode, nan: NanMode) -> Strips:
+    from convcli.pipeline.recipes.strips import pool_strips  # late: most pictures are small
+
+    return pool_strips(pool_recipe, layer, mode, jobs, alpha, nan)
 
 
 def _estimate(

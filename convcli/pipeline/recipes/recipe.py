@@ -1,12 +1,16 @@
 """A recipe: one thing to do to a picture, its result, and the memory that it takes."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from convcli.pictures.formats.output_formats import OutputFormat
+from convcli.pictures.formats.output_formats import TILED, OutputFormat
 from convcli.pictures.limits import Size
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.outputs import PRINTED, Destination
+
+if TYPE_CHECKING:
+    from convcli.pipeline.recipes.notes import RenderedValues
+    from convcli.pipeline.recipes.strips import Strips
 
 __all__ = ["InputKind", "Recipe", "Result", "Work", "wants_numbers"]
 
@@ -85,6 +89,10 @@ class Result(NamedTuple):
         Names of the feature maps of a picture that has several.
     is_saturation_noted : bool
         Whether a note says how many pixels are saturated.
+    values : RenderedValues, optional
+        What is known about the values that the pixels show.
+    pixel_notes : tuple of str
+        Those of the notes that are on these values.
     """
 
     picture: Picture
@@ -94,6 +102,8 @@ class Result(NamedTuple):
     is_amplified: bool = False
     map_names: tuple[str, ...] = ()
     is_saturation_noted: bool = False
+    values: "RenderedValues | None" = None
+    pixel_notes: tuple[str, ...] = ()
 
 
 class Recipe(NamedTuple):
@@ -112,6 +122,8 @@ class Recipe(NamedTuple):
         Whether the result stays numbers instead of pixels; None: as the input and the output format suggest.
     destination : Destination or None
         Where its results go, if not where all others go.
+    strips : callable or None
+        Returns how it works on a picture strip by strip; None if it needs all of it.
     """
 
     label: str
@@ -119,12 +131,13 @@ class Recipe(NamedTuple):
     estimate: Callable[[InputKind, bool], Work]
     as_numbers: bool | None = None
     destination: Destination | None = None
+    strips: "Callable[[], Strips] | None" = None
 
 
-def wants_numbers(recipe: Recipe, picture: Picture, file_format: OutputFormat | None) -> bool:
-    """Whether the result of a picture stays numbers instead of pixels in an output of that format."""
+def wants_numbers(recipe: Recipe, kind: PictureKind, file_format: OutputFormat | None) -> bool:
+    """Whether the result of a kind of picture stays numbers instead of pixels in an output of that format."""
     if recipe.as_numbers is not None:
         return recipe.as_numbers
     if file_format is PRINTED or file_format.numeric:
         return True
-    return file_format == OutputFormat.TIFF and picture.kind != PictureKind.PIXELS
+    return file_format in TILED and kind != PictureKind.PIXELS

@@ -15,7 +15,7 @@ from convcli.kernels.filter import Matrix
 from convcli.late_numpy import np
 from convcli.pictures.channels import Channels
 from convcli.pictures.picture import Picture
-from convcli.pipeline.recipes.notes import PixelNotes, gray_scale
+from convcli.pipeline.recipes.notes import RenderedValues, gray_scale
 from convcli.pipeline.recipes.recipe import InputKind
 from convcli.sizes.text import format_size
 
@@ -29,7 +29,8 @@ class Rendering(NamedTuple):
     """Which channels are filtered, and how the result is scaled and turned into pixels.
 
     A `scale` of None divides by the gain. `biases` holds one number for all feature maps, or one for each.
-    `alpha` and `nan` say how transparent pixels and NaN count.
+    `alpha` and `nan` say how transparent pixels and NaN count. `known` is set for a part of a picture: the
+    statistics of the whole, which ``stretch`` and ``gray`` refer to.
     """
 
     channels: Channels
@@ -39,6 +40,7 @@ class Rendering(NamedTuple):
     relu: bool
     alpha: AlphaMode = AlphaMode.WEIGHTED
     nan: NanMode = NanMode.KEEP
+    known: Statistics | None = None
 
     def mapping(self, as_numbers: bool) -> SignedMapping:
         """Return how signed values become pixels; by default they become absolute, or stay numbers."""
@@ -89,22 +91,21 @@ class Rendering(NamedTuple):
 
     def render(
         self, values: NDArray[Any], picture: Picture, as_numbers: bool
-    ) -> tuple[NDArray[Any], dict[str, object], PixelNotes]:
-        """Apply ReLU if it was requested, turn values into pixels; return these, their record and notes."""
+    ) -> tuple[NDArray[Any], dict[str, object], RenderedValues]:
+        """Apply ReLU if requested, turn values into pixels; return these, their record, and facts on them."""
         if self.relu:
             values = np.maximum(values, 0)
         mapping = self.mapping(as_numbers)
-        rendered, statistics = render_counted(values, mapping, depth=picture.depth), measure(values)
+        rendered = render_counted(values, mapping, depth=picture.depth, known=self.known)
+        statistics = measure(values)
         record = result_record(picture.shape, values.shape, values.dtype, statistics)
         losses = rendered.losses
         if mapping == SignedMapping.GRAY:
-            record["gray"] = gray_scale(statistics, picture.depth).record()
+            record["gray"] = gray_scale(self.known or statistics, picture.depth).record()
         record |= {"saturated": losses.saturated} | ({"nan": losses.nan} if losses.nan else {})
-        notes = PixelNotes.of(
-            picture, rendered.pixels, losses, statistics, mapping, self.nan,
-            scale=self.scale or 0, has_bias=any(self.biases),
-        )  # fmt: skip
-        return rendered.pixels, record, notes
+        has_bias = any(self.biases)
+        facts = RenderedValues(losses, statistics, mapping, self.nan, self.scale or 0, has_bias)
+        return rendered.pixels, record, facts
 
 
 def check_no_depthwise(name: str, channels: Channels) -> None:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from convcli.errors import ImageError
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import PictureKind
-from convcli.pictures.regions.opening import open_large, read_region
+from convcli.pictures.reading import load_picture
+from convcli.pictures.regions.opening import open_large
 from convcli.pictures.regions.properties import LargePicture
 from convcli.pictures.regions.region import Region
 from tests.pictures.regions.tiff_files import random_samples
@@ -153,7 +154,7 @@ def test_levels_of_ome_zarr(version: str, axes: str, tmp_path: Path) -> None:
         ImageError, match=r"^x.zarr: has no level 3: its levels, 0 to 2, are 120x100, 60x50, 30x25 pixels$"
     ):
         opened(path, level=3)
-    part = read_region(path, "x.zarr", level=1, region=Region(5, 6, 7, 8))
+    part = load_picture(path, "x.zarr", level=1, region=Region(5, 6, 7, 8))
     assert part.shape[:2] == (8, 7)
 
 

@@ -1,0 +1,234 @@
+"""``--by-tiles``, ``--level``, ``--region``, ``--pyramid``: against the same pictures in memory."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+import convcli as library
+from convcli.pipeline.large import strips
+from tests.support.command_line import SAMPLES, Runner, assert_failed, assert_refused, nothing_changes
+
+tifffile = pytest.importorskip("tifffile")
+pytest.importorskip("imagecodecs")
+
+Array = NDArray[Any]
+CAT = SAMPLES / "chelsea.png"
+
+
+@pytest.fixture(autouse=True)
+def _short_strips(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(strips, "STRIP_BYTES", 1)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def cat() -> Array:
+    """Write ``cat.tif``, in tiles, and return its pixels."""
+    pixels = np.array(Image.open(CAT))
+    tifffile.imwrite(
+        "cat.tif", pixels, tile=(64, 64), compression="zlib", resolution=(72, 72), resolutionunit="inch"
+    )
+    return pixels
+
+
+@pytest.fixture
+def pyramid() -> list[Array]:
+    """Write ``pyramid.tif`` of three levels, and return them."""
+    full = np.array(Image.open(SAMPLES / "camera.png"))
+    levels = [full, full[::2, ::2] // 2, full[::4, ::4] // 4]
+    with tifffile.TiffWriter("pyramid.tif") as writer:
+        for number, level in enumerate(levels):
+            kind: dict[str, Any] = {"subifds": 2} if not number else {"subfiletype": 1}
+            writer.write(level, tile=(128, 128), compression="zlib", metadata=None, **kind)
+    return levels
+
+
+OPTIONS = [
+    ["--filter", "sobel"],
+    ["--filter", "sobel-x", "--signed", "center", "--stride", "2"],
+    ["--filter", "gaussian:sigma=3", "--border", "wrap"],
+    ["--filter", "sobel-x", "--signed", "stretch", "--channels", "gray"],
+    ["--filter", "prewitt-y", "--signed", "gray", "--border", "reflect", "--padding", "7"],
+    ["--filter", "laplacian", "--signed", "raw", "--relu", "--bias", "-3"],
+    ["--bank", "prewitt:4", "--combine", "max", "--scale", "0.5"],
+]
+
+
+@pytest.mark.usefixtures("cat")
+@pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
+def test_a_picture_by_tiles_is_that_in_memory(convcli: Runner, options: list[str]) -> None:
+    whole = convcli("apply", "cat.tif", *options, "--json", "-o", "whole.tif")
+    tiled = convcli("apply", "cat.tif", *options, "--json", "--by-tiles", "-o", "tiled.tif")
+    assert (whole.code, tiled.code) == (0, 0)
+    assert whole.err == tiled.err
+    records = [json.loads(ran.out) for ran in (whole, tiled)]
+    for record in records:
+        for key in ("output", "plan", "seconds"):
+            record.pop(key)
+        record["mean"] = pytest.approx(record["mean"], rel=1e-12)
+    assert records[0] == records[1]
+    found, expected = (library.read_picture(name) for name in ("tiled.tif", "whole.tif"))
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
+    assert found.resolution == expected.resolution == (72, 72)
+    with tifffile.TiffFile("tiled.tif") as tiff:
+        page = tiff.pages[0]
+        assert page.is_tiled
+        assert page.compression == tifffile.COMPRESSION.ADOBE_DEFLATE
+
+
+def test_pooling_by_tiles(convcli: Runner, cat: Array) -> None:
+    assert convcli("pool", "cat.tif", "--mode", "avg", "--f", "3", "--by-tiles", "-o", "tiled.tif").code == 0
+    expected = library.pool(cat, mode="avg", size=3, rounded=True)
+    np.testing.assert_array_equal(tifffile.imread("tiled.tif"), expected)
+
+
+def test_alpha_and_the_background_by_tiles(convcli: Runner) -> None:
+    random = np.random.default_rng(5)
+    rgba = random.integers(0, 256, (300, 70, 4), np.uint8)
+    tifffile.imwrite("rgba.tif", rgba, photometric="rgb", extrasamples=["unassalpha"], tile=(64, 64))
+    for options in ([], ["--background", "white"]):
+        for way in ([], ["--by-tiles"]):
+            name = f"{len(way)}.tif"
+            ran = convcli("apply", "rgba.tif", "--filter", "box", *options, *way, "-o", name, "--force")
+            assert ran.code == 0
+        np.testing.assert_array_equal(tifffile.imread("0.tif"), tifffile.imread("1.tif"))
+
+
+def test_results_of_tiles_are_tiff_files(convcli: Runner, cat: Array) -> None:
+    assert convcli("apply", "cat.tif", "--filter", "sobel", "--by-tiles").out == "cat-sobel.tiff\n"
+    expected = library.render(library.apply_filter(cat, "sobel"))
+    np.testing.assert_array_equal(tifffile.imread("cat-sobel.tiff"), expected)
+    assert_failed(convcli("apply", "cat.tif", "--filter", "sobel", "--by-tiles"), 1, "cat-sobel.tiff: exists")
+    assert convcli("apply", "cat.tif", "--filter", "sobel", "--by-tiles", "--skip-existing").code == 0
+
+
+def test_a_picture_that_is_too_large_is_filtered_by_tiles(convcli: Runner, cat: Array) -> None:
+    command = ["apply", "cat.tif", "--filter", "sobel"]
+    for limit in (["--max-pixels", "10k"], ["--max-memory", "3M"]):
+        assert convcli(*command, *limit, "-o", "edges.tif", "--force").code == 0
+        expected = library.render(library.apply_filter(cat, "sobel"))
+        np.testing.assert_array_equal(tifffile.imread("edges.tif"), expected)
+    with nothing_changes(Path()):
+        ran = convcli(*command, "--max-pixels", "10k")
+        assert_failed(ran, 1, "cat.tif: has 451x300 = 135300 pixels, more than 10000; raise the limit with")
+        assert ran.err.endswith("; written to a .tif or .zarr, it need not fit\n")
+        ran = convcli(*command, "--max-pixels", "10k", "--sheet", "sheet.png")
+        assert_failed(ran, 1, "cat.tif: has 451x300 = 135300 pixels, more than 10000; raise the limit with")
+        ran = convcli(*command, "--max-memory", "10k", "-o", "edges2.tif")
+        assert_failed(ran, 1, "cat.tif: needs about ")
+
+
+def test_pictures_that_are_read_whole_stay_limited(convcli: Runner) -> None:
+    with nothing_changes(Path()):
+        ran = convcli("apply", CAT, "--filter", "sobel", "--max-pixels", "10k", "-o", "edges.tif")
+        assert_failed(ran, 1, f"{CAT}: has 451x300 = 135300 pixels, more than 10000; raise the limit")
+        assert "need not fit" not in ran.err
+        ran = convcli("apply", CAT, "--filter", "sobel", "--by-tiles", "-o", "edges.tif")
+        assert_failed(
+            ran, 1, f"{CAT}: cannot be read in parts, as a TIFF or a .zarr is; leave --by-tiles out"
+        )
+
+
+@pytest.mark.parametrize("by_tiles", [[], ["--by-tiles"]])
+def test_levels_of_a_pyramid(convcli: Runner, pyramid: list[Array], by_tiles: list[str]) -> None:
+    for number, level in enumerate(pyramid):
+        arguments = ["--filter", "sobel", "--level", str(number), "-o", f"{number}.tif", *by_tiles]
+        assert convcli("apply", "pyramid.tif", *arguments).code == 0
+        expected = library.render(library.apply_filter(level, "sobel"))
+        np.testing.assert_array_equal(tifffile.imread(f"{number}.tif"), expected)
+    ran = convcli("apply", "pyramid.tif", "--filter", "sobel", "--level", "3", "-o", "3.tif", *by_tiles)
+    assert_failed(ran, 1, "pyramid.tif: has no level 3: its levels, 0 to 2, are 512x512, 256x256, 128x128")
+
+
+@pytest.mark.usefixtures("pyramid")
+def test_a_lower_level_has_limits_of_its_own(convcli: Runner) -> None:
+    command = ["apply", "pyramid.tif", "--filter", "sobel", "--max-pixels", "17k"]
+    assert convcli(*command, "--level", "2", "-o", "small.png").code == 0
+    assert convcli(*command, "--level", "1", "-o", "large.png").code == 1
+
+
+@pytest.mark.parametrize("by_tiles", [[], ["--by-tiles"]])
+@pytest.mark.parametrize("source", ["cat.tif", "photo.png"])
+def test_a_region(convcli: Runner, cat: Array, source: str, by_tiles: list[str]) -> None:
+    if source == "photo.png":
+        if by_tiles:
+            pytest.skip("PNG files are read whole")
+        Image.fromarray(cat).save(source)
+    arguments = ["--filter", "sobel", "--region", "33,100,150x47", "-o", "part.tif"]
+    assert convcli("apply", source, *arguments, *by_tiles).code == 0
+    expected = library.render(library.apply_filter(cat[100:147, 33:183], "sobel"))
+    np.testing.assert_array_equal(library.read_image("part.tif"), expected)
+    ran = convcli("apply", source, "--filter", "sobel", "--region", "400,0,100x10", "-o", "x.tif", *by_tiles)
+    assert_failed(ran, 1, f"{source}: has no region 400,0,100x10: it is 451 pixels wide and 300 high")
+
+
+@pytest.mark.parametrize("source", ["cat.tif", "photo.png"])
+def test_a_pyramid_is_written(convcli: Runner, cat: Array, source: str) -> None:
+    Image.fromarray(cat).save("photo.png")
+    arguments = ["--filter", "identity", "--pyramid", "-o", "levels.tif"]
+    assert convcli("apply", source, *arguments).code == 0
+    with tifffile.TiffFile("levels.tif") as tiff:
+        levels = [level.asarray() for level in tiff.series[0].levels]
+    assert [level.shape[:2] for level in levels][:2] == [(300, 451), (150, 225)]
+    for larger, smaller in pairwise(levels):
+        np.testing.assert_array_equal(smaller, library.pool(larger, mode="avg", size=2, rounded=True))
+
+
+@pytest.mark.usefixtures("cat")
+def test_wrong_usage(convcli: Runner) -> None:
+    command = ["apply", "cat.tif", "--filter", "sobel"]
+    with nothing_changes(Path()):
+        for option in ("--by-tiles", "--pyramid"):
+            ran = convcli(*command, option, "-o", "x.png")
+            assert_refused(ran, f"{option}: writes a tiled TIFF or a .zarr, not png")
+            assert_refused(
+                convcli(*command, option, "-o", "-"), f"{option}: writes a tiled TIFF or a .zarr, not"
+            )
+            assert_refused(convcli(*command, option, "--preview"), "--preview: cannot be combined with")
+            assert_refused(
+                convcli(*command, option, "--sheet", "s.png"), f"{option}: cannot be combined with --sheet"
+            )
+        assert_refused(convcli(*command, "--level", "-1"), "--level -1: must be a whole number, at least 0")
+        assert_refused(convcli(*command, "--region", "1,2"), "--region '1,2': must be X,Y,WxH")
+        assert_refused(convcli(*command, "--region", "1,2,0x5"), "--region 1,2,0x5: is empty")
+        assert_refused(
+            convcli(*command, "--by-tiles", "--frame", "all"), "--by-tiles: cannot be combined with"
+        )
+
+
+@pytest.mark.usefixtures("cat")
+def test_a_damaged_picture_leaves_no_file(convcli: Runner) -> None:
+    content = bytearray(Path("cat.tif").read_bytes())
+    with tifffile.TiffFile("cat.tif") as tiff:
+        start, length = tiff.pages[0].dataoffsets[-1], tiff.pages[0].databytecounts[-1]
+    content[start : start + length] = bytes(length)
+    Path("damaged.tif").write_bytes(content)
+    with nothing_changes(Path()):
+        ran = convcli("apply", "damaged.tif", "--filter", "sobel", "--by-tiles", "-o", "edges.tif")
+        assert_failed(ran, 1, "damaged.tif: ")
+
+
+def test_python_does_the_same(cat: Array, pyramid: list[Array]) -> None:
+    result = library.filter_file("cat.tif", "sobel", output="tiled.tif", by_tiles=True)
+    expected = library.render(library.apply_filter(cat, "sobel"))
+    np.testing.assert_array_equal(tifffile.imread("tiled.tif"), expected)
+    assert result.record["shape_out"] == "300x451x3"
+    library.pool_file("pyramid.tif", output="part.tif", level=1, region=(3, 5, 100, 80), pyramid=True)
+    expected = library.pool(pyramid[1][5:85, 3:103])
+    np.testing.assert_array_equal(tifffile.imread("part.tif"), expected)
+    for wrong in (
+        {"by_tiles": True, "output": "x.png"},
+        {"region": "1,2"},
+        {"level": -1},
+        {"region": (0, 0, 0, 1)},
+    ):
+        with pytest.raises(library.UsageError):
+            library.filter_file("cat.tif", "sobel", **wrong)
+    with pytest.raises(library.UsageError, match="frame 'all': gives several pictures"):
+        library.filter_file("cat.tif", "sobel", by_tiles=True, frame="all")

@@ -1,0 +1,205 @@
+"""Recipes on strips against the same recipes on the whole picture."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from convcli.convolution.pooling import PoolMode
+from convcli.convolution.rendering import SignedMapping
+from convcli.errors import SizeError
+from convcli.kernels.banks import MapCombination, as_filter, combine_maps, orientation_bank
+from convcli.networks.layer_types.pooling import Pooling
+from convcli.pictures.channels import Channels
+from convcli.pictures.picture import Picture, PictureKind
+from convcli.pictures.regions.whole import WholePicture
+from convcli.pipeline.large import strips
+from convcli.pipeline.large.strips import StripRun
+from convcli.pipeline.recipes.filtering import convolution_recipe
+from convcli.pipeline.recipes.pooling import pool_recipe
+from convcli.pipeline.recipes.recipe import Recipe, Result
+from convcli.pipeline.recipes.rendering import Rendering
+from convcli.pipeline.recipes.window import SlidingWindow
+from convcli.sizes.text import NamedPadding
+
+
+class Recorded(WholePicture):
+    """A picture in memory that remembers which rows were read."""
+
+    def __init__(self, picture: Picture) -> None:
+        super().__init__(picture)
+        self.reads: list[tuple[int, int]] = []
+
+    def read(self, start: int, stop: int, jobs: int | None = None) -> Picture:
+        assert 0 <= start < stop <= self.properties.size[0]
+        self.reads.append((start, stop))
+        return super().read(start, stop, jobs)
+
+
+def run_strips(recipe: Recipe, picture: Picture, *, as_numbers: bool, tile_rows: int = 2) -> Result:
+    """Run a recipe on strips and put the result together."""
+    run = StripRun(
+        recipe,
+        Recorded(picture),
+        as_numbers=as_numbers,
+        tile_rows=tile_rows,
+        jobs=1,
+        show_share=lambda _: None,
+    )
+    parts = list(run.pictures())
+    alphas = [part.alpha for part in parts if part.alpha is not None]
+    whole = parts[0].changed(
+        pixels=np.concatenate([part.pixels for part in parts]),
+        alpha=np.concatenate(alphas) if alphas else None,
+    )
+    return run.result()._replace(picture=whole)
+
+
+def assert_same(found: Result, expected: Result) -> None:
+    """Compare pixels, alpha, record and notes; the plan of a strip differs."""
+    assert found.picture.pixels.dtype == expected.picture.pixels.dtype
+    np.testing.assert_array_equal(found.picture.pixels, expected.picture.pixels)
+    if expected.picture.alpha is None:
+        assert found.picture.alpha is None
+    else:
+        np.testing.assert_array_equal(found.picture.alpha, expected.picture.alpha)
+    records = dict(found.record), dict(expected.record)
+    for record in records:
+        record.pop("plan", None)
+    means = [record.pop("mean", None) for record in records]
+    assert records[0] == records[1]
+    assert means[0] == pytest.approx(means[1], rel=1e-12, nan_ok=True)
+    assert found.notes == expected.notes
+    assert found.is_saturation_noted == expected.is_saturation_noted
+
+
+@pytest.fixture(autouse=True)
+def _short_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strips, "STRIP_BYTES", 1)
+
+
+def make_picture(seed: int, height: int, width: int, kind: str) -> Picture:
+    random = np.random.default_rng(seed)
+    if kind == "float":
+        return Picture(random.normal(0, 100, (height, width)).astype(np.float32), kind=PictureKind.ARRAY)
+    dtype = np.uint16 if kind == "deep" else np.uint8
+    channels = {"gray": (), "deep": (), "alpha": (3,), "rgb": (3,)}[kind]
+    pixels = random.integers(0, np.iinfo(dtype).max, (height, width, *channels), endpoint=True, dtype=dtype)
+    alpha = None
+    if kind == "alpha":
+        alpha = random.choice(np.array([0, 90, 255], np.uint8), (height, width))
+    return Picture(pixels, alpha=alpha)
+
+
+WINDOWS = st.builds(
+    SlidingWindow.of,
+    st.sampled_from(["same", "valid", 2, ((3, 0), (1, 4)), ((0, 5), (0, 0))]),
+    st.sampled_from(["zero", "constant:7", "edge", "reflect", "symmetric", "wrap"]),
+    st.sampled_from([1, 2, (3, 1)]),
+    st.sampled_from([1, 2]),
+    flip=st.booleans(),
+)
+
+
+@given(
+    st.sampled_from(["gray", "rgb", "alpha", "deep", "float"]),
+    st.sampled_from(["sobel-x", "sobel", "gaussian:sigma=0.8", "prewitt-y", "box:size=2"]),
+    WINDOWS,
+    st.sampled_from(list(SignedMapping)),
+    st.sampled_from([Channels.EACH, Channels.GRAY, Channels.SUM]),
+    st.sampled_from([1, 0.5, None]),
+    st.integers(11, 40),
+    st.integers(11, 16),
+    st.integers(1, 5),
+    st.integers(0, 99),
+)
+def test_filtered_strips_are_those_of_the_whole(
+    kind: str, name: str, window: SlidingWindow, signed: SignedMapping, channels: Channels,
+    scale: float | None, height: int, width: int, tile_rows: int, seed: int,
+) -> None:  # fmt: skip
+    is_wide = window.padding not in (NamedPadding.SAME, NamedPadding.VALID)
+    assume(kind != "alpha" or window.border != "wrap" or not is_wide)  # takes the whole picture
+    picture = make_picture(seed, height, width, kind)
+    filter_ = as_filter(name)
+    if scale is None and not getattr(filter_, "gain", 0):
+        scale = 1
+    rendering = Rendering(channels, signed, scale, (0,), False)
+    recipe = convolution_recipe(filter_, window, rendering, measured=True)
+    as_numbers = signed == SignedMapping.RAW
+    expected = recipe.run(picture, as_numbers)
+    found = run_strips(recipe, picture, as_numbers=as_numbers, tile_rows=tile_rows)
+    assert_same(found, expected)
+
+
+@given(
+    st.sampled_from(["gray", "rgb", "alpha", "deep", "float"]),
+    st.sampled_from(list(PoolMode)),
+    st.integers(1, 4),
+    st.integers(1, 4),
+    st.integers(0, 2),
+    st.booleans(),
+    st.integers(4, 40),
+    st.integers(1, 5),
+    st.integers(0, 99),
+)
+def test_pooled_strips_are_those_of_the_whole(
+    kind: str, mode: PoolMode, size: int, stride: int, padding: int, ceil: bool, height: int, tile_rows: int,
+    seed: int,
+) -> None:  # fmt: skip
+    amounts = min(padding, size // 2)
+    layer = Pooling(
+        window=(size, size), stride=(stride, stride), padding=((amounts, amounts),) * 2, ceil=ceil,
+        type=f"{mode}pool",
+    )  # fmt: skip
+    picture = make_picture(seed, height, 9, kind)
+    recipe = pool_recipe(layer, mode, 1)
+    as_numbers = kind == "float"
+    found = run_strips(recipe, picture, as_numbers=as_numbers, tile_rows=tile_rows)
+    assert_same(found, recipe.run(picture, as_numbers))
+
+
+@given(
+    st.sampled_from(["prewitt:3", "sobel:4"]),
+    st.sampled_from([None, *MapCombination]),
+    WINDOWS,
+    st.sampled_from([None, SignedMapping.STRETCH, SignedMapping.ABS]),
+    st.sampled_from(["gray", "rgb", "alpha"]),
+    st.integers(0, 99),
+)
+def test_strips_of_banks_are_those_of_the_whole(
+    text: str, combination: MapCombination | None, window: SlidingWindow, signed: SignedMapping | None,
+    kind: str, seed: int,
+) -> None:  # fmt: skip
+    bank = orientation_bank(text)
+    chosen = bank if combination is None else combine_maps(bank, combination)
+    rendering = Rendering(Channels.EACH, signed, 1, (0,), False)
+    recipe = convolution_recipe(chosen, window, rendering, measured=True)
+    is_wide = window.padding not in (NamedPadding.SAME, NamedPadding.VALID)
+    assume(kind != "alpha" or window.border != "wrap" or not is_wide)
+    picture = make_picture(seed, 60, 50, kind)
+    as_numbers = bool(recipe.as_numbers)
+    found = run_strips(recipe, picture, as_numbers=as_numbers, tile_rows=7)
+    assert_same(found, recipe.run(picture, as_numbers))
+
+
+def test_wrapped_alpha_below_wide_padding_takes_the_whole_picture() -> None:
+    window = SlidingWindow.of(2, "wrap")
+    recipe = convolution_recipe(
+        as_filter("sobel-x"), window, Rendering(Channels.EACH, None, 1, (0,), False), measured=True
+    )
+    with pytest.raises(SizeError, match="takes the whole picture"):
+        run_strips(recipe, make_picture(1, 20, 20, "alpha"), as_numbers=False)
+
+
+def test_a_strip_reads_only_its_rows_and_those_next_to_it() -> None:
+    large = Recorded(make_picture(3, 40, 5, "gray"))
+    recipe = convolution_recipe(
+        as_filter("sobel-x"),
+        SlidingWindow.of(),
+        Rendering(Channels.EACH, None, 1, (0,), False),
+        measured=True,
+    )
+    run = StripRun(recipe, large, as_numbers=False, tile_rows=10, jobs=1, show_share=lambda _: None)
+    assert len(list(run.pictures())) == 4
+    assert large.reads == [(0, 11), (9, 21), (19, 31), (29, 40)]
+    assert run.largest_strip.size == (12, 5, 1)
