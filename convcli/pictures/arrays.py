@@ -140,11 +140,11 @@ def image_dtype(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.dtype[Any]:
     """
     if len(shape) not in (2, 3) or not all(shape):
         raise ImageError(f"array of shape {shape}", "an image is (H, W) or (H, W, C), and not empty")
-    if dtype == np.bool_:
-        return np.dtype(np.uint8)
-    if dtype == np.float16:
-        return np.dtype(np.float32)
     native = dtype.newbyteorder("=")
+    if native == np.bool_:
+        return np.dtype(np.uint8)
+    if native == np.float16:
+        return np.dtype(np.float32)
     if native.kind not in "iu" and native not in (np.float32, np.float64):
         raise ImageError(f"array of {native}", "an image holds integers, float32 or float64")
     return native
