@@ -5,9 +5,11 @@ Source: Adobe, TIFF revision 6.0 (1992), section 2; BigTIFF as libtiff describes
 
 from __future__ import annotations
 
+import os
 import struct
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 from typing import BinaryIO
 
@@ -21,6 +23,7 @@ FIRST_DIRECTORY = 8  # where its offset stands
 ENTRY = struct.Struct(f"{ORDER}HHQ8s")
 BYTE, ASCII, SHORT, RATIONAL, LONG8 = 1, 2, 3, 5, 16
 UNDEFINED = 7
+SENT_BYTES = 1 << 25
 MAX_DENOMINATOR = 1 << 12  # of a resolution below a million: both parts fit into 32 bits
 
 
@@ -70,7 +73,7 @@ class BigTiff:
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
         self.start = stream.tell()
-        self.length = 0
+        self.length = self._sent = 0
         self.append(HEADER.pack(MARK, 43, 8, 0, 0))
 
     def append(self, data: bytes | memoryview) -> int:
@@ -81,7 +84,16 @@ class BigTiff:
         place = self.length
         self.stream.write(data)
         self.length += len(data)
+        if self.length - self._sent >= SENT_BYTES:
+            self._send()
         return place
+
+    def _send(self) -> None:
+        """Have the system write to the disk what it keeps in memory, so that little is left for the end."""
+        with suppress(OSError, AttributeError):  # no file of the system, or not Linux
+            descriptor, start = self.stream.fileno(), self.start + self._sent
+            os.posix_fadvise(descriptor, start, self.length - self._sent, os.POSIX_FADV_DONTNEED)
+        self._sent = self.length
 
     def append_directory(self, directory: Directory, following: int) -> int:
         """Write a directory, and return its place; `following` is that of the next, 0 if there is none."""
