@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Callable
 from math import prod
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from convcli.errors import MatrixError
 from convcli.late_numpy import np
@@ -14,8 +14,10 @@ from convcli.late_numpy import np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["NPY_MAGIC", "npy_header", "read_npy"]
+__all__ = ["MAX_COLORS", "NPY_MAGIC", "NpyHeader", "npy_header", "read_npy", "read_npy_header"]
 
+MAX_COLORS = 4
+"""Channels of a picture; an array with more may be a stack of pictures."""
 NPY_MAGIC = b"\x93NUMPY"
 _HEADER_FIELDS = {  # compiled when an array is read
     "descr": rb"'descr': *'([^']{1,20})'",
@@ -53,6 +55,36 @@ def read_npy(
 
     Source: NEP 1, the format of ``.npy`` files.
     """
+    shape, dtype, is_fortran = read_npy_header(stream, name)
+    count = prod(shape)
+    if max_values is not None and count > max_values:
+        raise MatrixError(name, f"holds {count} numbers, more than {max_values}")
+    if prod(size or 1 for size in shape) > 1 << 60:  # numpy refuses such sides even in an empty array
+        raise MatrixError(name, f"has an impossible shape, {shape}")
+    if check_shape is not None:
+        check_shape(shape, dtype.itemsize)
+    data = stream.read(count * dtype.itemsize)
+    if len(data) < count * dtype.itemsize:
+        raise MatrixError(name, f"is truncated: it holds {len(data)} of {count * dtype.itemsize} bytes")
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if is_fortran else "C")
+
+
+class NpyHeader(NamedTuple):
+    """What a ``.npy`` file says about its array."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    is_fortran: bool
+
+
+def read_npy_header(stream: IO[bytes], name: str) -> NpyHeader:
+    """Read what stands before the values, and leave the stream there.
+
+    Raises
+    ------
+    MatrixError
+        It is damaged, or does not announce real numbers.
+    """
     prefix = stream.read(8)
     length = int.from_bytes(stream.read(2 if prefix[6:7] == b"\1" else 4), "little")
     header = stream.read(min(length, MAX_HEADER))
@@ -65,19 +97,8 @@ def read_npy(
         if dtype_text.lstrip("<>=") in {"c8", "c16"}:
             raise MatrixError(name, f"holds complex numbers (dtype {dtype_text}); real numbers are required")
         raise MatrixError(name, f"is not a .npy file of real numbers: its dtype is {dtype_text}")
-    dtype = np.dtype(dtype_text)
     shape = tuple(int(size.strip(" L")) for size in sizes.split(",") if size.strip())
-    count = prod(shape)
-    if max_values is not None and count > max_values:
-        raise MatrixError(name, f"holds {count} numbers, more than {max_values}")
-    if prod(size or 1 for size in shape) > 1 << 60:  # numpy refuses such sides even in an empty array
-        raise MatrixError(name, f"has an impossible shape, {shape}")
-    if check_shape is not None:
-        check_shape(shape, dtype.itemsize)
-    data = stream.read(count * dtype.itemsize)
-    if len(data) < count * dtype.itemsize:
-        raise MatrixError(name, f"is truncated: it holds {len(data)} of {count * dtype.itemsize} bytes")
-    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran_order == "True" else "C")
+    return NpyHeader(shape, np.dtype(dtype_text), fortran_order == "True")
 
 
 def npy_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:

@@ -19,7 +19,7 @@ from convcli.pictures.arrays import image_array
 from convcli.pictures.formats.decoding import decode, readable_formats
 from convcli.pictures.frames import FrameRange
 from convcli.pictures.limits import DEFAULT_LIMITS, MAX_PIXELS, Limits
-from convcli.pictures.npy import NPY_MAGIC, read_npy
+from convcli.pictures.npy import MAX_COLORS, NPY_MAGIC, read_npy
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pictures.regions.region import Region, RegionLike, as_region
 from convcli.pictures.text_matrices import parse_matrix
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["load_frames", "load_picture", "read_image", "read_picture", "reading_limits"]
 
 COMPOSED = (b"GIF8", b"\x89PNG")  # how files start in which a frame may be laid over others
-MAX_COLORS = 4  # channels of a picture; an array with more may be a stack of pictures
 MAX_STREAM_BYTES = 1 << 32  # bytes read from a pipe
 TEXT_MEMORY_FACTOR = 12  # reading a text takes at most this many times its bytes in memory
 

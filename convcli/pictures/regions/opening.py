@@ -13,7 +13,9 @@ from convcli.pictures.formats.output_formats import extra_is_installed
 from convcli.pictures.frames import no_frame
 from convcli.pictures.headers.signatures import find_format
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits
+from convcli.pictures.npy import NPY_MAGIC
 from convcli.pictures.regions.failures import reported
+from convcli.pictures.regions.npy_rows import open_npy_rows
 from convcli.pictures.regions.properties import LargePicture
 from convcli.pictures.regions.region import Region
 
@@ -40,8 +42,8 @@ def open_large(
     Parameters
     ----------
     source : path or binary stream
-        TIFF or BigTIFF, or the folder of a Zarr array. A stream must be seekable; it stays open when the
-        picture is closed.
+        TIFF, BigTIFF, ``.npy``, or the folder of a Zarr array. A stream must be seekable; it stays open when
+        the picture is closed.
     name : str
         The name to use in messages.
     level : int, optional
@@ -91,6 +93,9 @@ def _open(
         from convcli.pictures.regions.tiff import open_tiff_rows  # late: it needs the extra
 
         return open_tiff_rows(stream, name, level, region, frame, limits)
+    is_npy = stream.read(len(NPY_MAGIC)) == NPY_MAGIC
+    if is_npy and level is None and not frame:
+        return open_npy_rows(stream, name, region)
     if level is not None:
         why = f"has no level {level}: only pyramids in TIFF and OME-Zarr have levels"
         raise ImageError(name, f"its levels are read by tifffile; {INSTALL}" if found == "TIFF" else why)
