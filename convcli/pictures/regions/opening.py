@@ -14,9 +14,9 @@ from convcli.pictures.frames import no_frame
 from convcli.pictures.headers.signatures import find_format
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits
 from convcli.pictures.npy import NPY_MAGIC
-from convcli.pictures.regions.failures import reported
-from convcli.pictures.regions.npy_rows import open_npy_rows
 from convcli.pictures.regions.properties import LargePicture
+from convcli.pictures.regions.reading.failures import reported
+from convcli.pictures.regions.reading.npy_rows import open_npy_rows
 from convcli.pictures.regions.region import Region
 
 __all__ = ["open_large"]
@@ -78,7 +78,7 @@ def _open_zarr(
         raise no_frame(name, frame, 1)
     if find_spec("zarr") is None:
         raise ImageError(name, f"is a Zarr array, which convcli does not read by itself; {INSTALL_ZARR}")
-    from convcli.pictures.regions.zarr_rows import open_zarr_rows  # late: it needs the extra
+    from convcli.pictures.regions.reading.zarr_rows import open_zarr_rows  # late: it needs the extra
 
     return open_zarr_rows(source, name, level, region, limits)
 
@@ -90,7 +90,7 @@ def _open(
         return None
     found = find_format(stream)
     if found == "TIFF" and extra_is_installed():
-        from convcli.pictures.regions.tiff import open_tiff_rows  # late: it needs the extra
+        from convcli.pictures.regions.reading.tiff_rows import open_tiff_rows  # late: it needs the extra
 
         return open_tiff_rows(stream, name, level, region, frame, limits)
     is_npy = stream.read(len(NPY_MAGIC)) == NPY_MAGIC

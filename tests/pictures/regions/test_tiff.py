@@ -15,9 +15,9 @@ from convcli.pictures.formats.deep.tiff_parts import decode_part
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture
 from convcli.pictures.reading import load_picture
-from convcli.pictures.regions import tiff as tiff_rows
 from convcli.pictures.regions.opening import open_large
 from convcli.pictures.regions.properties import LargePicture, Storage
+from convcli.pictures.regions.reading import tiff_rows
 from convcli.pictures.regions.region import Region
 from tests.pictures.regions.tiff_files import HEIGHT, KINDS, WIDTH, random_samples, smooth_samples, tiff
 

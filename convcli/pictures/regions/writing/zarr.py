@@ -19,8 +19,8 @@ from convcli.files.atomic import write_folder_atomically
 from convcli.files.identity import FileIds
 from convcli.pictures.picture import Picture
 from convcli.pictures.regions.properties import Storage
+from convcli.pictures.regions.reading.zarr_rows import UNITS
 from convcli.pictures.regions.writing.levels import BandRows, Halve, chained, level_sizes
-from convcli.pictures.regions.zarr_rows import UNITS
 
 __all__ = ["write_zarr"]
 

@@ -18,11 +18,11 @@ from convcli.files.urls import is_url, local_name
 from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture, PictureKind
-from convcli.pictures.regions.bands import Bands
-from convcli.pictures.regions.failures import reported
 from convcli.pictures.regions.properties import LargePicture, Properties, Storage
+from convcli.pictures.regions.reading.bands import Bands
+from convcli.pictures.regions.reading.failures import reported
+from convcli.pictures.regions.reading.tiff_pages import no_level
 from convcli.pictures.regions.region import Region
-from convcli.pictures.regions.tiff_pages import no_level
 
 __all__ = ["UNITS", "ZarrRows", "open_zarr_rows"]
 

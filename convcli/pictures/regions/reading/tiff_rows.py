@@ -31,13 +31,13 @@ from convcli.pictures.formats.unsupported import (
 from convcli.pictures.headers.tiff_tags import SEPARATE_PLANES
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture
-from convcli.pictures.regions.bands import Bands
-from convcli.pictures.regions.failures import reported
-from convcli.pictures.regions.file_bytes import FileBytes
 from convcli.pictures.regions.ome import kept_description, pixel_size
 from convcli.pictures.regions.properties import LargePicture, Properties, Storage
+from convcli.pictures.regions.reading.bands import Bands
+from convcli.pictures.regions.reading.failures import reported
+from convcli.pictures.regions.reading.file_bytes import FileBytes
+from convcli.pictures.regions.reading.tiff_pages import find_page
 from convcli.pictures.regions.region import Region
-from convcli.pictures.regions.tiff_pages import find_page
 
 __all__ = ["TiffRows", "open_tiff_rows"]
 

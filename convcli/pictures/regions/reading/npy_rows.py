@@ -12,10 +12,10 @@ from convcli.errors import ImageError, MatrixError
 from convcli.pictures.arrays import image_array
 from convcli.pictures.npy import MAX_COLORS, NpyHeader, read_npy_header
 from convcli.pictures.picture import Picture, PictureKind
-from convcli.pictures.regions.bands import Bands
-from convcli.pictures.regions.failures import reported
-from convcli.pictures.regions.file_bytes import FileBytes
 from convcli.pictures.regions.properties import UNKNOWN_STORAGE, LargePicture, Properties
+from convcli.pictures.regions.reading.bands import Bands
+from convcli.pictures.regions.reading.failures import reported
+from convcli.pictures.regions.reading.file_bytes import FileBytes
 from convcli.pictures.regions.region import Region
 
 __all__ = ["NpyRows", "open_npy_rows"]

@@ -1,0 +1,1 @@
+"""Readers of huge pictures, a module for each format."""
