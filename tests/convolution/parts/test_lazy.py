@@ -259,20 +259,20 @@ def test_a_cluster_of_processes() -> None:
             np.testing.assert_array_equal(result, expected)
 
 
-@pytest.mark.parametrize("sides", [(3, 3), (1, 25), (31, 31), (61, 40)])
+@pytest.mark.parametrize("sides", [(3, 3), (1, 25), (31, 30)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_floats_are_within_the_bound_of_the_docstring(sides: tuple[int, int], dtype: type) -> None:
     rng = np.random.default_rng(sides[0])
-    image: Array = rng.standard_normal((150, 130)).astype(dtype)
+    image: Array = rng.standard_normal((70, 60)).astype(dtype)
     kernel = rng.standard_normal(sides)
-    result = convcli.convolve(da.from_array(image, chunks=(40, 57)), kernel, border="reflect").compute()
+    result = convcli.convolve(da.from_array(image, chunks=(20, 27)), kernel, border="reflect").compute()
     top, left = (sides[0] - 1) // 2, (sides[1] - 1) // 2
     padded = np.pad(
         image.astype(np.longdouble), ((top, sides[0] - 1 - top), (left, sides[1] - 1 - left)), mode="reflect"
     )
     exact = np.zeros(image.shape, np.longdouble)
     for row, column in np.ndindex(sides):
-        exact += kernel[row, column] * padded[row : row + 150, column : column + 130]
+        exact += kernel[row, column] * padded[row : row + 70, column : column + 60]
     bound = (kernel.size + 8) * np.finfo(dtype).eps * np.abs(kernel).sum() * np.abs(image).max()
     assert result.dtype == dtype
     assert np.abs(result - exact).max() <= bound
