@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Lock, Thread
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ PAUSES = (0.1, 0.3, 0.9, 1.8)  # seconds before a request is repeated
 CONNECT_SECONDS = 10
 READ_SECONDS = 30  # without a single byte
 REQUEST_SECONDS = 600  # of a web server
+END_SECONDS = 1
 EXTRA = "pip install 'convcli[cloud]'"
 
 Answer = TypeVar("Answer")
@@ -116,6 +118,11 @@ class _Clients:
             self._executor.shutdown()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
+            # It has ended for Python, but may still hold a lock of OpenSSL, which a fork would keep locked.
+            ending = Path(f"/proc/self/task/{self._thread.native_id}")
+            deadline = time.monotonic() + END_SECONDS
+            while ending.exists() and time.monotonic() < deadline:
+                time.sleep(0.0005)
             self._thread = None
 
 
