@@ -19,6 +19,7 @@ __all__ = [
     "redacted_text",
     "split_pattern",
     "split_url",
+    "without_secrets",
 ]
 
 WEB = ("http", "https")
@@ -149,7 +150,7 @@ def redacted_text(text: str) -> str:
     >>> redacted_text("Cannot connect to\\n https://host/a?token=1")
     'Cannot connect to https://host/a?***'
     """
-    line = " ".join(_URL_IN_TEXT.sub(lambda match: redacted(match[0]), text).split())
+    line = " ".join(without_secrets(text).split())
     return line if len(line) <= MAX_TEXT else f"{line[:MAX_TEXT]}..."
 
 
@@ -162,6 +163,11 @@ def has_wildcard(url: str) -> bool:
     (True, False)
     """
     return split_url(url)[0] not in WEB and _WILDCARD.search(url) is not None
+
+
+def without_secrets(text: str) -> str:
+    """Return a text with the URLs in it as `redacted` shows them."""
+    return _URL_IN_TEXT.sub(lambda match: redacted(match[0]), text) if "://" in text else text
 
 
 def split_pattern(url: str) -> tuple[str, re.Pattern[str], bool]:

@@ -110,7 +110,7 @@ def load_kernel(path: str | os.PathLike[str], *, axes: int = 2) -> KernelFile:
         if file.suffix.lower() not in KERNEL_FILES:
             *others, last = KERNEL_FILES
             raise KernelError(name, f"the name of a kernel file must end in {', '.join(others)} or {last}")
-        with open_input(file) as stream:
+        with open_input(name) as stream:
             if file.suffix.lower() == ".npy":
                 array = read_npy(stream, name, max_values=MAX_TAPS)
                 return KernelFile(integers_if_exact(kernel_array(array, name, axes=axes)), {})

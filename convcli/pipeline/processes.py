@@ -142,10 +142,11 @@ def map_in_processes(
 
 
 def _prepared(parts: Iterable[Part], prepare: Callable[[Part], None]) -> Iterator[Part]:
-    """Yield parts; prepare each when it is one of the next."""
+    """Yield parts; prepare each but the first when it is one of the next."""
     following: deque[Part] = deque()
     for part in parts:
-        prepare(part)
+        if following:
+            prepare(part)
         following.append(part)
         if len(following) > PREPARED:
             yield following.popleft()
@@ -341,8 +342,9 @@ def _prepared_on_arrival(received: Iterator[Part], prepare: Callable[[Part], Non
 
     def receive() -> None:
         with suppress(EOFError, OSError):
-            for part in received:
-                prepare(part)
+            for number, part in enumerate(received):
+                if number:  # the first is begun at once
+                    prepare(part)
                 parts.put(part)
         parts.put(None)
 

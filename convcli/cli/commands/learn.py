@@ -23,6 +23,7 @@ from convcli.cli.terminal.preview_options import PreviewRequest
 from convcli.errors import ImageError, SizeError, UsageError, parse_choice
 from convcli.files.identity import FileIds
 from convcli.files.streams import input_name
+from convcli.files.urls import redacted
 from convcli.pipeline.inputs import check_names
 from convcli.signals import cleanup_at_signal, interruptible
 from convcli.sizes.text import counted, format_size, parse_count, parse_pair
@@ -223,7 +224,13 @@ def learn(
     if json:
         record["also_fit"] = [near._asdict() for near in similar]
         write_json(
-            {"inputs": pictures[::2], "targets": pictures[1::2], "output": output, "curve": curve, **record}
+            {
+                "inputs": [redacted(name) for name in pictures[::2]],
+                "targets": [redacted(name) for name in pictures[1::2]],
+                "output": output,
+                "curve": curve,
+                **record,
+            }
         )
     elif is_human_readable():
         answer = _report_text(learned, nearest, [name for name in (output, curve) if name])

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from convcli.files.streams import redirect_to_null, write_bytes
+from convcli.files.urls import without_secrets
 
 __all__ = [
     "answer_columns",
@@ -196,8 +197,8 @@ def message(what: object, why: object | None = None) -> None:
 
     On a terminal the line is wrapped between words, except within WHAT, which may be a file name.
     """
-    name = escaped(what) or "''"
-    reason = "" if why is None else f": {escaped(why)}"
+    name = without_secrets(escaped(what)) or "''"
+    reason = "" if why is None else f": {without_secrets(escaped(why))}"
     text = f"convcli: {name}{reason}\n"
     if stderr_is_terminal():
         name = name.replace(" ", NO_BREAK_SPACE) if reason else name

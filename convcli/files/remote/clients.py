@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock, Thread, get_native_id
 from typing import Any, TypeVar
 
 from convcli.files.remote.failures import RemoteError, described, is_transient
@@ -83,6 +83,7 @@ class _Clients:
         self._loop = asyncio.new_event_loop()
         self._thread: Thread | None = None
         self._executor: ThreadPoolExecutor | None = None
+        self._native_ids: list[int] = []
         self._made: dict[str, Any] = {}
 
     def client(self, url: str) -> tuple[Any, str]:
@@ -105,10 +106,18 @@ class _Clients:
             return self._made[key], driver._strip_protocol(f"{scheme}://{url.partition('://')[2]}")
 
     def _start(self) -> None:
-        self._executor = ThreadPoolExecutor()  # resolves the names of servers
+        self._native_ids = []
+        self._executor = ThreadPoolExecutor(initializer=self._note_thread)  # for what would block the loop
         self._loop.set_default_executor(self._executor)
-        self._thread = Thread(target=self._loop.run_forever, name="convcli-remote", daemon=True)
+        self._thread = Thread(target=self._run, name="convcli-remote", daemon=True)
         self._thread.start()
+
+    def _note_thread(self) -> None:
+        self._native_ids.append(get_native_id())
+
+    def _run(self) -> None:
+        self._note_thread()
+        self._loop.run_forever()
 
     def pause(self) -> None:
         """End the thread if nobody needs it; the next request starts it again."""
@@ -118,12 +127,12 @@ class _Clients:
             self._executor.shutdown()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
-            # It has ended for Python, but may still hold a lock of OpenSSL, which a fork would keep locked.
-            ending = Path(f"/proc/self/task/{self._thread.native_id}")
-            deadline = time.monotonic() + END_SECONDS
-            while ending.exists() and time.monotonic() < deadline:
-                time.sleep(0.0005)
             self._thread = None
+            # They have ended for Python, but may hold a lock of OpenSSL, which a fork would keep locked.
+            deadline = time.monotonic() + END_SECONDS
+            for number in self._native_ids:
+                while Path(f"/proc/self/task/{number}").exists() and time.monotonic() < deadline:
+                    time.sleep(0.0005)
 
 
 def _driver(scheme: str) -> Any:

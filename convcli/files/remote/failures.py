@@ -73,14 +73,16 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, RemoteError):
         return False
     causes = list(_causes(error))
-    if any(isinstance(cause, TimeoutError | ConnectionError) for cause in causes):
+    if any(
+        isinstance(cause, TimeoutError | ConnectionError) or TRANSIENT_NAMES & _class_names(cause)
+        for cause in causes
+    ):
         return True
     status = status_of(error)
     if status is not None:
         return status in TRANSIENT_STATUS
     return any(
-        TRANSIENT_NAMES & _class_names(cause)
-        or (isinstance(cause, OSError) and cause.errno is not None and cause.errno in TRANSIENT_ERRNO)
+        isinstance(cause, OSError) and cause.errno is not None and cause.errno in TRANSIENT_ERRNO
         for cause in causes
     )
 

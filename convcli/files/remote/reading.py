@@ -12,7 +12,7 @@ from convcli.files.urls import WEB, split_url
 __all__ = ["fetch_ahead", "open_object"]
 
 BLOCK = 8 << 20  # bytes; an object with fewer is small
-BLOCKS = 4  # kept of a large object
+BLOCKS = 16  # kept of a large object: some decoders look through the file before they read it
 MAX_AHEAD = 3
 
 

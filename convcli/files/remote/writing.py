@@ -81,11 +81,8 @@ def write_object(url: str, content: bytes, *, replace: bool) -> None:
         It cannot be written; then it is as it was before.
     """
     check_writable(url)
-    tries = 0
 
     def write(files: Any, path: str) -> None:
-        nonlocal tries
-        tries += 1
         try:
             files.pipe_file(path, content, mode="overwrite" if replace else "create")
         except Exception as error:
@@ -97,8 +94,8 @@ def write_object(url: str, content: bytes, *, replace: bool) -> None:
                 files.pipe_file(path, content)
             elif not (isinstance(error, FileExistsError) or status_of(error) == 412):
                 raise
-            elif tries == 1 or files.cat_file(path) != content:
+            elif files.cat_file(path) != content:
                 raise FileExistsError from None
-            # Otherwise it was written before, and only the answer was lost.
+            # Otherwise it was written by a request whose answer was lost; drivers repeat some themselves.
 
     attempt(url, write)

@@ -21,6 +21,7 @@ from convcli.figures.window.captions import (
     sum_step,
 )
 from convcli.files.streams import input_name
+from convcli.files.urls import redacted
 from convcli.pipeline.explaining import ExplainedPicture
 
 __all__ = ["ValueReport", "result_text"]
@@ -58,7 +59,7 @@ class ValueReport:
 
     def record(self) -> dict[str, object]:
         """Return the JSON record: one channel's keys are at the top level, several are a list."""
-        source: dict[str, object] = {"input": self.image, "filter": self.filter}
+        source: dict[str, object] = {"input": redacted(self.image), "filter": self.filter}
         if self.map is not None:
             source["map"] = self.map
         position = {"row": self.position[0], "column": self.position[1]}

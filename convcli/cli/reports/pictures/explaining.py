@@ -15,6 +15,7 @@ from convcli.cli.terminal.output import is_human_readable, message, write, write
 from convcli.cli.window_files import WindowFiles
 from convcli.errors import ConvcliError, SizeError, UsageError
 from convcli.files.streams import input_name
+from convcli.files.urls import redacted
 from convcli.pipeline.inputs import check_names
 from convcli.sizes.axes import check_position
 from convcli.sizes.text import format_size
@@ -223,7 +224,7 @@ def _explain_shifts(request: ExplainRequest, image: str, shift: str) -> None:
     with _named_errors(image):
         results = measure.measure(picture, shifts)
     source = {
-        "input": image,
+        "input": redacted(image),
         "filter": None if explainer is None else explainer.filter.name,
         "pool": None if pooling is None else pooling.text,
         "channels": channels,

@@ -10,6 +10,7 @@ from convcli.cli.terminal.output import escaped, labeled_text
 from convcli.convolution.explaining.pooled import ExplainedPooling, PooledWindow
 from convcli.figures.window.captions import number_text, pooled_text
 from convcli.files.streams import input_name
+from convcli.files.urls import redacted
 from convcli.pipeline.explaining import ExplainedPicture
 from convcli.sizes.text import format_padding, format_size
 
@@ -37,7 +38,7 @@ class PooledReport:
         axes = rows, columns = pooling.axes
         window = pooling.window(*self.position)
         return {
-            "input": self.image,
+            "input": redacted(self.image),
             "pool": pooling.mode,
             "filter": format_size(axis.window for axis in axes),
             "padding": format_padding(((rows.before, rows.after), (columns.before, columns.after))),
