@@ -12,12 +12,12 @@ from typing import BinaryIO
 
 from convcli.errors import OutputError, OutputExists, describe_os_error
 from convcli.files.identity import FileIds
-from convcli.files.opening import PIPE_TIMEOUT, is_zarr
+from convcli.files.opening import PIPE_TIMEOUT, ZARR_METADATA, is_zarr
 from convcli.files.urls import is_url, redacted
 
 __all__ = [
-    "INPUT_MESSAGE", "check_target", "has_temporaries", "remove_temporaries", "write_atomically",
-    "write_folder_atomically",
+    "EXISTS_MESSAGE", "INPUT_MESSAGE", "check_target", "has_temporaries", "remove_temporaries",
+    "write_atomically", "write_folder_atomically",
 ]  # fmt: skip
 
 
@@ -51,7 +51,8 @@ def _check_object(url: str, inputs: Iterable[str | Path] | FileIds, *, replace: 
     check_writable(url)
     if url in (inputs if isinstance(inputs, FileIds) else FileIds(inputs)):
         raise OutputError(redacted(url), INPUT_MESSAGE)
-    if not replace and object_exists(url):
+    names = [f"{url}/{name}" for name in ZARR_METADATA] if is_zarr(url) else [url]
+    if not replace and any(object_exists(name) for name in names):
         raise OutputExists(redacted(url), EXISTS_MESSAGE)
 
 

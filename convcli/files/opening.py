@@ -16,9 +16,12 @@ from typing import Any, BinaryIO
 
 from convcli.files.urls import is_url, local_name
 
-__all__ = ["PIPE_TIMEOUT", "is_zarr", "open_input", "read_chunk"]
+__all__ = ["PIPE_TIMEOUT", "ZARR_METADATA", "is_zarr", "open_input", "read_chunk"]
 
 PIPE_TIMEOUT = 5.0  # seconds to wait for a process at the other end of a named pipe
+
+ZARR_METADATA = ("zarr.json", ".zarray", ".zgroup")
+"""Files of which a Zarr array has one."""
 
 
 def is_zarr(name: str | os.PathLike[str]) -> bool:

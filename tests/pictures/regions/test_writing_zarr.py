@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fsspec  # type: ignore[import-untyped] # it has no types
 import numpy as np
 import pytest
 import zarr
@@ -215,3 +216,54 @@ def test_targets_that_cannot_be(tmp_path: Path) -> None:
         write_zarr(
             tmp_path / "none" / "x.zarr", strips(Picture(random_samples("u1", 4, 5)), [4]), 4, UNKNOWN_STORAGE
         )
+
+
+# Object stores ----------------------------------------------------------------------------------------------------
+
+
+def stored(prefix: str) -> list[str]:
+    """Return the keys of objects in the store of this process."""
+    return sorted(key for key in fsspec.filesystem("memory").store if key.startswith(f"/{prefix}/"))
+
+
+@pytest.mark.parametrize("pyramid", [False, True])
+def test_arrays_in_object_stores(pyramid: bool) -> None:
+    array = random_samples("u1", 150, 140, 3)
+    url = f"memory://zarr-{pyramid}/x.zarr"
+    seen: list[list[str]] = []
+
+    def watched() -> Iterator[Picture]:
+        for strip in strips(Picture(array), [64]):
+            seen.append(stored(f"zarr-{pyramid}"))
+            yield strip
+
+    check_target(url)
+    write_zarr(url, watched(), 150, Storage("zstd", (64, 64)), halve=halve if pyramid else None)
+    assert seen[0] == []
+    assert all(not key.endswith(".json") for listed in seen for key in listed)  # the metadata is last
+    large = open_large(url, url)
+    assert large is not None
+    assert np.array_equal(large.read(0, 150).pixels, array)
+    for check in (True, False):
+        with pytest.raises(
+            OutputExists, match=r"^memory://zarr-\w+/x.zarr: exists; use --force to overwrite it$"
+        ):
+            check_target(url) if check else write_zarr(url, watched(), 150, UNKNOWN_STORAGE)
+    smaller = random_samples("u1", 20, 30)
+    write_zarr(url, strips(Picture(smaller), [20]), 20, UNKNOWN_STORAGE, replace=True)
+    assert np.array_equal(read_url(url), smaller)
+    assert len(stored(f"zarr-{pyramid}")) == 2  # nothing is left of what was there
+
+
+def read_url(url: str) -> NDArray[Any]:
+    found: Any = zarr.open(url, mode="r")
+    return np.asarray(found[...])
+
+
+def test_a_failure_leaves_nothing_in_the_store() -> None:
+    array = random_samples("u1", 700, 50)
+    with pytest.raises(ImageError, match=r"^in.tif: is damaged$"):
+        write_zarr("memory://zarr-failing/x.zarr", failing(array), 700, UNKNOWN_STORAGE)
+    assert stored("zarr-failing") == []
+    with pytest.raises(ImageError, match=r"is not a Zarr array: it has no zarr\.json"):
+        open_large("memory://zarr-failing/x.zarr", "x.zarr")

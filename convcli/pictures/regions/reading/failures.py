@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from convcli.errors import ConvcliError, ImageError, describe_os_error
+from convcli.files.urls import redacted_text
 from convcli.pictures.formats.deep.decoder import describe_failure
 
 __all__ = ["reported"]
@@ -32,4 +33,4 @@ def reported(name: str) -> Iterator[None]:
     except OSError as error:
         raise ImageError(name, describe_os_error(error)) from None
     except Exception as error:  # a decoder may raise anything on a damaged file
-        raise ImageError(name, describe_failure(error)) from None
+        raise ImageError(name, redacted_text(describe_failure(error))) from None

@@ -5,7 +5,8 @@ Source: the Zarr specifications, versions 2 and 3; OME-NGFF 0.4 and 0.5, multisc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from convcli.errors import ImageError
+from convcli.errors import ConvcliError, ImageError
 from convcli.files.urls import is_url, local_name
 from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.limits import Limits
@@ -24,7 +25,7 @@ from convcli.pictures.regions.reading.failures import reported
 from convcli.pictures.regions.reading.tiff_pages import no_level
 from convcli.pictures.regions.region import Region
 
-__all__ = ["UNITS", "ZarrRows", "open_zarr_rows"]
+__all__ = ["UNITS", "ZarrRows", "open_zarr_rows", "store_errors"]
 
 AXES = {2: "yx", 3: "yxc"}
 """By the number of axes of an array that does not name them."""
@@ -61,13 +62,35 @@ def open_zarr_rows(
         if not is_url(source):
             source = Path(local_name(str(source)))
             source.stat()  # so that a missing one is reported as a file is
-        levels = _levels(_opened(source, name), name)
+        with store_errors(source):
+            levels = _levels(_opened(source, name), name)
         number = level or 0
         if number >= len(levels):
             raise no_level(name, number, [_size(each) for each in levels])
-        rows = ZarrRows(levels[number], name, region)
+        rows = ZarrRows(levels[number], name, source, region)
         rows.check_memory(limits)
         return rows
+
+
+@contextmanager
+def store_errors(place: str | Path) -> Iterator[None]:
+    """Describe what goes wrong between here and the store of a URL, as for single objects.
+
+    Raises
+    ------
+    OSError
+        Something did.
+    """
+    try:
+        yield
+    except (ConvcliError, MemoryError):
+        raise
+    except Exception as error:
+        if not is_url(place):
+            raise
+        from convcli.files.remote.failures import described  # late: most arrays are in folders
+
+        raise described(error, 1) from None
 
 
 def _opened(source: str | Path, name: str) -> Any:
@@ -151,13 +174,15 @@ class ZarrRows(LargePicture):
     level : _Level
     name : str
         The name to use in messages.
+    place : str or Path
+        Its folder or URL.
     region : Region or None
         Which part to read.
     """
 
-    def __init__(self, level: _Level, name: str, region: Region | None) -> None:
+    def __init__(self, level: _Level, name: str, place: str | Path, region: Region | None) -> None:
         super().__init__()
-        self._level, self._name = level, name
+        self._level, self._name, self._place = level, name, place
         height, width = _size(level)
         self._window = region or Region(0, 0, width, height)
         self._window.check(name, height, width)
@@ -197,7 +222,7 @@ class ZarrRows(LargePicture):
 
     def read(self, start: int, stop: int, jobs: int | None = None) -> Picture:
         """Read rows of the window; Zarr decodes chunks in threads of its own."""
-        with reported(self._name):
+        with reported(self._name), store_errors(self._place):
             top = self._window.top
             return self._to_picture(self._bands.read(top + start, top + stop, jobs))
 

@@ -5,7 +5,8 @@ Source: the Zarr specification, version 3; OME-NGFF 0.5, multiscales.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,16 @@ import numpy as np
 import zarr
 import zarr.codecs
 from numpy.typing import NDArray
+from zarr.storage import FsspecStore, LocalStore, MemoryStore, StorePath
 
-from convcli.errors import ConvcliError, OutputError
-from convcli.files.atomic import write_folder_atomically
+from convcli.errors import ConvcliError, OutputError, OutputExists, describe_os_error
+from convcli.files.atomic import EXISTS_MESSAGE, INPUT_MESSAGE, write_folder_atomically
 from convcli.files.identity import FileIds
+from convcli.files.opening import ZARR_METADATA
+from convcli.files.urls import is_url, redacted
 from convcli.pictures.picture import Picture
 from convcli.pictures.regions.properties import Storage
-from convcli.pictures.regions.reading.zarr_rows import UNITS
+from convcli.pictures.regions.reading.zarr_rows import UNITS, store_errors
 from convcli.pictures.regions.writing.levels import BandRows, Halve, chained, level_sizes
 
 __all__ = ["write_zarr"]
@@ -33,7 +37,6 @@ CODECS: dict[str, Any] = {
     "deflate": zarr.codecs.GzipCodec,
 }
 """By the compression of the source; Zarr's default, zstd, for all others."""
-METADATA = ("zarr.json", ".zarray", ".zgroup")  # files by which a folder is known to be a Zarr array
 OME_VERSION = "0.5"
 
 
@@ -51,7 +54,9 @@ def write_zarr(
 
     Parameters
     ----------
-    target : path
+    target : path or URL
+        A folder appears by a rename. Of objects in a store, the metadata, without which nothing is an array,
+        is written last; an array that is replaced is removed first.
     strips : iterable of Picture
         The rows, from the first to the last, any number at a time. The first gives dtype and channels.
     height : int
@@ -76,36 +81,105 @@ def write_zarr(
     OutputError
         The target exists and `replace` is false, it is no Zarr array, or it cannot be written.
     """
-    notes: list[str] = []
+    made = _Made(strips, height, storage, halve)
+    if is_url(target):
+        if inputs is not None and str(target) in inputs:
+            raise OutputError(redacted(str(target)), INPUT_MESSAGE)
+        _write_objects(str(target), made, replace=replace)
+    else:
+        write_folder_atomically(
+            target, made.write_folder, replaceable=_is_zarr if replace else None, inputs=inputs
+        )
+    return tuple(made.notes)
 
-    def write(folder: Path) -> None:
-        iterator = iter(strips)
-        first = next(iterator)
-        notes.extend(_losses(first))
+
+def _is_zarr(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ZARR_METADATA)
+
+
+def _write_objects(url: str, made: _Made, *, replace: bool) -> None:
+    """Write the objects of an array; what is there already is removed before the first.
+
+    Raises
+    ------
+    OutputError
+        The array exists and `replace` is false, or the store fails.
+    """
+    from convcli.files.remote.clients import attempt  # late, both: they load asyncio
+    from convcli.files.remote.writing import object_exists, write_object
+
+    url = url.rstrip("/")
+
+    def remove() -> None:
+        attempt(url, lambda files, path: files.rm(path, recursive=True) if files.exists(path) else None)
+
+    try:
+        if any(object_exists(f"{url}/{name}") for name in ZARR_METADATA):
+            if not replace:
+                raise OutputExists(redacted(url), EXISTS_MESSAGE)
+            remove()
         try:
-            levels = _make_levels(folder, first, height, storage, is_pyramid=halve is not None)
-            level = chained([[level] for level in levels], _samples, halve)
-            level.write(first)
-            del first
-            for strip in iterator:
-                level.write(strip)
-                del strip  # before the next is computed
+            with store_errors(url):
+                store = FsspecStore.from_url(url)
+                made.write(store, lambda key, data: write_object(f"{url}/{key}", data, replace=True))
+        except BaseException:
+            with suppress(OSError):  # the error that made it fail is reported
+                remove()
+            raise
+    except OSError as error:
+        raise OutputError(redacted(url), describe_os_error(error)) from None
+
+
+class _Made:
+    """An array or a pyramid that is made of strips: its metadata is kept until all else is written.
+
+    Attributes
+    ----------
+    notes : list of str
+        On what is not kept, after it was written.
+    """
+
+    def __init__(self, strips: Iterable[Picture], height: int, storage: Storage, halve: Halve | None) -> None:
+        self.strips = strips
+        self.height = height
+        self.storage = storage
+        self.halve = halve
+        self.notes: list[str] = []
+
+    def write_folder(self, folder: Path) -> None:
+        """Write into an empty folder."""
+
+        def save(key: str, data: bytes) -> None:
+            (folder / key).parent.mkdir(exist_ok=True)
+            (folder / key).write_bytes(data)
+
+        try:
+            self.write(LocalStore(folder), save)
         except (ConvcliError, MemoryError, OSError):
             raise
         except Exception as error:  # Zarr may raise anything
             why = " ".join(str(error).split()) or type(error).__name__
-            raise OutputError(str(target), f"Zarr failed: {why}") from None
+            raise OutputError(str(folder.parent), f"Zarr failed: {why}") from None
 
-    write_folder_atomically(target, write, replaceable=_is_zarr if replace else None, inputs=inputs)
-    return tuple(notes)
-
-
-def _is_zarr(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in METADATA)
-
-
-def _losses(picture: Picture) -> list[str]:
-    return ["zarr cannot hold the color profile"] if picture.profile is not None else []
+    def write(self, store: Any, save: Callable[[str, bytes], None]) -> None:
+        """Write chunks to a store, then call `save` with the keys and contents of the metadata."""
+        iterator = iter(self.strips)
+        first = next(iterator)
+        if first.profile is not None:
+            self.notes.append("zarr cannot hold the color profile")
+        metadata: dict[str, Any] = {}
+        described = _describe(
+            MemoryStore(metadata), first, self.height, self.storage, is_pyramid=self.halve is not None
+        )
+        pages = [[_ArrayRows(array.metadata, StorePath(store, array.path))] for array in described]
+        level = chained(pages, _samples, self.halve)
+        level.write(first)
+        del first
+        for strip in iterator:
+            level.write(strip)
+            del strip  # before the next is computed
+        for key in sorted(metadata, key=len, reverse=True):  # that of the whole comes last
+            save(key, metadata[key].to_bytes())
 
 
 def _samples(picture: Picture) -> list[NDArray[Any]]:
@@ -117,17 +191,17 @@ class _ArrayRows(BandRows):
 
     Parameters
     ----------
-    array : zarr.Array
-    axes : str
-        ``yx``, ``yxc`` or ``cyx``.
+    metadata : ArrayMetadata
+        With axes that have the names x, y and c.
+    place : StorePath
     """
 
-    def __init__(self, array: Any, axes: str) -> None:
-        sides = dict(zip(axes, array.shape, strict=True))
-        chunks = dict(zip(axes, array.chunks, strict=True))
-        super().__init__((sides["y"], sides["x"], sides.get("c", 1)), np.dtype(array.dtype), chunks["y"])
-        self.array = array
-        self.axes = axes
+    def __init__(self, metadata: Any, place: StorePath) -> None:
+        self.array = zarr.Array(zarr.AsyncArray(metadata=metadata, store_path=place))
+        self.axes = "".join(metadata.dimension_names)
+        sides = dict(zip(self.axes, self.array.shape, strict=True))
+        chunks = dict(zip(self.axes, self.array.chunks, strict=True))
+        super().__init__((sides["y"], sides["x"], sides.get("c", 1)), np.dtype(self.array.dtype), chunks["y"])
 
     def write_band(self, top: int, band: NDArray[Any]) -> None:
         """Write a row of chunks; Zarr compresses them in threads of its own."""
@@ -140,10 +214,10 @@ class _ArrayRows(BandRows):
             self.array[:, rows] = np.moveaxis(band, -1, 0)
 
 
-def _make_levels(
-    folder: Path, first: Picture, height: int, storage: Storage, *, is_pyramid: bool
-) -> Sequence[_ArrayRows]:
-    """Make the arrays, the largest first: one in the folder itself, or those of a group."""
+def _describe(
+    store: MemoryStore, first: Picture, height: int, storage: Storage, *, is_pyramid: bool
+) -> list[Any]:
+    """Write the metadata of arrays and return these, the largest first: a single one, or those of a group."""
     width, channels = first.shape[1], first.shape[2:]
     is_group = is_pyramid or storage.pixel_size is not None
     axes = ("c" if channels and is_group else "") + "yx" + ("c" if channels and not is_group else "")
@@ -163,16 +237,16 @@ def _make_levels(
 
     if not is_group:
         size = height, width
-        array = zarr.create_array(folder, shape=sides_of(size), chunks=chunks_of(size), **options)
-        return [_ArrayRows(array, axes)]
-    group = zarr.open_group(folder, mode="a", zarr_format=3)
+        array = zarr.create_array(store, shape=sides_of(size), chunks=chunks_of(size), **options)
+        return [array]
+    group = zarr.create_group(store)
     sizes = level_sizes(height, width, max(chunk)) if is_pyramid else [(height, width)]
     arrays = [
         group.create_array(str(number), shape=sides_of(size), chunks=chunks_of(size), **options)
         for number, size in enumerate(sizes)
     ]
     group.attrs["ome"] = _multiscales(axes, len(sizes), storage)
-    return [_ArrayRows(array, axes) for array in arrays]
+    return arrays
 
 
 def _chunk(storage: Storage) -> tuple[int, int]:
