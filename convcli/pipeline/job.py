@@ -198,8 +198,7 @@ class Job(NamedTuple):
                     large_result = LargeResult(
                         recipe, large, name, self._destination(recipe), self.reading.limits, self.show_share
                     )
-                    with interruptible():
-                        dropped = large_result.write(target, self.outputs, times)
+                    dropped = large_result.write(target, self.outputs, times)
                     result = large_result.result()
                 except (ConvcliError, MemoryError) as error:
                     skip_existing = self.outputs.destination.skip_existing

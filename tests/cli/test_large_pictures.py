@@ -1,6 +1,10 @@
 """``--by-tiles``, ``--level``, ``--region``, ``--pyramid``: against the same pictures in memory."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,7 @@ from PIL import Image
 
 import convcli as library
 from convcli.pipeline.large import strips
+from tests.hostile.run_convcli import PATHS
 from tests.support.command_line import SAMPLES, Runner, assert_failed, assert_refused, nothing_changes
 
 tifffile = pytest.importorskip("tifffile")
@@ -232,3 +237,39 @@ def test_python_does_the_same(cat: Array, pyramid: list[Array]) -> None:
             library.filter_file("cat.tif", "sobel", **wrong)
     with pytest.raises(library.UsageError, match="frame 'all': gives several pictures"):
         library.filter_file("cat.tif", "sobel", by_tiles=True, frame="all")
+
+
+KILLED = """
+import os, signal, sys
+from convcli.__main__ import main
+from convcli.pipeline.large import strips
+
+strips.STRIP_BYTES = 1
+read = strips.StripRun._read
+
+def read_or_die(self, span):
+    if span.start:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return read(self, span)
+
+strips.StripRun._read = read_or_die
+sys.argv[1:] = ["apply", "cat.tif", "--filter", "sobel", "--by-tiles", "-o", "edges.{extension}"]
+main()
+"""
+
+
+@pytest.mark.usefixtures("cat")
+@pytest.mark.parametrize("extension", ["tif", "zarr"])
+def test_a_signal_leaves_no_file(extension: str) -> None:
+    if extension == "zarr":
+        pytest.importorskip("zarr")
+    program = KILLED.format(extension=extension)
+    with nothing_changes(Path()):
+        ran = subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            env=os.environ | PATHS,
+            timeout=60,
+            check=False,
+        )
+        assert (ran.returncode, ran.stdout, ran.stderr) == (-signal.SIGTERM, b"", b"")
