@@ -1,5 +1,6 @@
 """An object store and a web server on this machine, and a proxy that lets requests fail."""
 
+import gc
 import importlib
 import threading
 import time
@@ -155,5 +156,6 @@ def own_clients(monkeypatch: pytest.MonkeyPatch, port: int | None = None) -> Ite
         if session is not None:
             client.close_session(made._loop, session)
     made._made.clear()
+    gc.collect()  # files that could not be opened close themselves in the loop
     made.pause()
     made._loop.close()

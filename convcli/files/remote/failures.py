@@ -101,7 +101,7 @@ def described(error: Exception, tries: int) -> RemoteError:
         return RemoteError(f"{answer}{again}: {_text(error)}")
     if isinstance(error, FileExistsError):
         return _ExistsError("exists")
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError) or status == 404:
         if _code(error) == "NoSuchBucket":
             return _NotFoundError("there is no such bucket; check its name")
         return _NotFoundError("there is no such object")

@@ -2,11 +2,14 @@
 
 import errno
 import io
+from collections.abc import Callable
 from contextlib import suppress
+from tempfile import TemporaryFile
 from threading import Lock, Thread
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from convcli.files.remote.clients import attempt
+from convcli.files.remote.failures import RemoteError
 from convcli.files.urls import WEB, split_url
 
 __all__ = ["fetch_ahead", "open_object"]
@@ -14,6 +17,7 @@ __all__ = ["fetch_ahead", "open_object"]
 BLOCK = 8 << 20  # bytes; an object with fewer is small
 BLOCKS = 16  # kept of a large object: some decoders look through the file before they read it
 MAX_AHEAD = 3
+MAX_DOWNLOADED = 1 << 32  # bytes
 
 
 def open_object(url: str) -> BinaryIO:
@@ -31,7 +35,7 @@ def open_object(url: str) -> BinaryIO:
         return io.BytesIO(start)
     del start
     if split_url(url)[0] in WEB and not attempt(url, _sends_ranges):
-        return io.BufferedReader(_Stream(url))
+        return attempt(url, _download)
     return io.BufferedReader(_LargeObject(url))
 
 
@@ -72,7 +76,7 @@ _lock = Lock()
 
 def _fetch_start(url: str) -> bytes:
     """Return the first bytes of an object: the whole if it is small."""
-    return attempt(url, _read_start_of_stream if split_url(url)[0] in WEB else _read_start)
+    return attempt(url, _read_start_from_web if split_url(url)[0] in WEB else _read_start)
 
 
 def _read_start(files: Any, path: str) -> bytes:
@@ -85,13 +89,41 @@ def _read_start(files: Any, path: str) -> bytes:
     return content
 
 
-def _read_start_of_stream(files: Any, path: str) -> bytes:
+def _read_start_from_web(files: Any, url: str) -> bytes:
+    content = bytearray()
+    _stream(files, url, content.extend, BLOCK)
+    return bytes(content)
+
+
+def _stream(files: Any, url: str, write: Callable[[bytes], object], max_bytes: int) -> None:
     """Read without a range, which not all servers know, and without asking for the size first."""
-    parts: list[bytes] = []
-    with files.open(path, "rb", block_size=0, size=1) as stream:
-        while (missing := BLOCK - sum(map(len, parts))) and (part := stream.read(missing)):
-            parts.append(part)
-    return b"".join(parts)
+    from fsspec.asyn import sync  # type: ignore[import-untyped] # it has no types
+
+    async def read() -> None:
+        headers = {**files.kwargs.get("headers", {}), "Accept-Encoding": "identity"}
+        session = await files.set_session()
+        async with session.get(files.encode_url(url), **{**files.kwargs, "headers": headers}) as answer:
+            answer.raise_for_status()
+            missing = max_bytes
+            while missing and (part := await answer.content.read(min(missing, 1 << 20))):
+                write(part)
+                missing -= len(part)
+
+    sync(files.loop, read)
+
+
+def _download(files: Any, url: str) -> BinaryIO:
+    """Return a temporary file with an object of a server that does not send parts of it."""
+    file = TemporaryFile()  # noqa: SIM115 -- it is returned
+    try:
+        _stream(files, url, file.write, MAX_DOWNLOADED + 1)
+        if file.tell() > MAX_DOWNLOADED:
+            raise RemoteError(f"is longer than {MAX_DOWNLOADED} bytes, and its server sends only the whole")
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return cast(BinaryIO, file)
 
 
 def _open_blocks(files: Any, path: str) -> Any:
@@ -150,41 +182,4 @@ class _LargeObject(io.RawIOBase):
     def close(self) -> None:
         if not self.closed:
             self._file.close()
-        super().close()
-
-
-class _Stream(io.RawIOBase):
-    """An object on a server that does not send parts of it: read from its start to its end."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._file: Any = None
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        def read(files: Any, path: str) -> bytes:
-            try:
-                if self._file is None:
-                    self._file = files.open(path, "rb", block_size=0, size=1)
-                    skipped = 0
-                    while skipped < self._position:
-                        skipped += len(self._file.read(min(BLOCK, self._position - skipped)))
-                content: bytes = self._file.read(len(buffer))
-            except BaseException:
-                self._file = None
-                raise
-            return content
-
-        part = attempt(self._url, read)
-        buffer[: len(part)] = part
-        self._position += len(part)
-        return len(part)
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
         super().close()
