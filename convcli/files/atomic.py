@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from convcli.errors import OutputError, OutputExists, describe_os_error
 from convcli.files.identity import FileIds
@@ -84,6 +84,7 @@ def write_atomically(
     *,
     replace: bool = False,
     inputs: FileIds | None = None,
+    is_large: bool = False,
 ) -> None:
     """Write a temporary file next to the target, then rename it atomically; an object is put as a whole.
 
@@ -97,6 +98,8 @@ def write_atomically(
         Replace an existing file, keeping its permissions.
     inputs : FileIds, optional
         Files that are never replaced, even if the target became one of them after it was checked.
+    is_large : bool
+        Whether an object may be too large to be held until it is written to its store.
 
     Raises
     ------
@@ -107,7 +110,7 @@ def write_atomically(
     """
     try:
         if is_url(target):
-            return _write_object(str(target), write, replace=replace, inputs=inputs)
+            return _write_object(str(target), write, replace=replace, inputs=inputs, is_large=is_large)
         if _is_device(target):
             with _open_device(target) as stream:
                 write(stream)
@@ -127,15 +130,31 @@ def write_atomically(
 
 
 def _write_object(
-    url: str, write: Callable[[BinaryIO], object], *, replace: bool, inputs: FileIds | None
+    url: str,
+    write: Callable[[BinaryIO], object],
+    *,
+    replace: bool,
+    inputs: FileIds | None,
+    is_large: bool,
 ) -> None:
     from convcli.files.remote.writing import write_object  # late: it loads asyncio
 
     if replace and inputs is not None and url in inputs:
         raise OutputError(redacted(url), INPUT_MESSAGE)
-    stream = io.BytesIO()
-    write(stream)
-    write_object(url, stream.getvalue(), replace=replace)
+    if not is_large:
+        stream = io.BytesIO()
+        write(stream)
+        return write_object(url, stream.getvalue(), replace=replace)
+    from tempfile import NamedTemporaryFile  # late: few objects are large
+
+    with NamedTemporaryFile(prefix="convcli-") as file:
+        _temporaries.add(Path(file.name))  # a signal does not end the context
+        try:
+            write(cast("BinaryIO", file))
+            file.flush()
+            write_object(url, Path(file.name), replace=replace)
+        finally:
+            _temporaries.discard(Path(file.name))
 
 
 def write_folder_atomically(

@@ -220,12 +220,17 @@ class Outputs:
         self, target: str, content: Sequence[bytes | memoryview], times: FileTimes | None = None
     ) -> tuple[str, ...]:
         """Write the parts of a file to a checked target, and return notes; `times` become its own."""
-        return self.write_with(target, lambda stream: stream.writelines(content), times)
+        return self._write(target, lambda stream: stream.writelines(content), times, is_large=False)
 
-    def write_with(
-        self, target: str, write: Callable[[BinaryIO], object], times: FileTimes | None = None
+    def write_large(
+        self, target: str, write: Callable[[BinaryIO], object], times: FileTimes | None
     ) -> tuple[str, ...]:
-        """Write a file to a checked target by a function that takes the open file, and return notes."""
+        """Do the same by a function that takes the open file and writes more than can be held."""
+        return self._write(target, write, times, is_large=True)
+
+    def _write(
+        self, target: str, write: Callable[[BinaryIO], object], times: FileTimes | None, *, is_large: bool
+    ) -> tuple[str, ...]:
         notes = []
 
         def write_content(stream: BinaryIO) -> None:
@@ -236,7 +241,13 @@ class Outputs:
                 except OSError as error:
                     notes.append(f"{target} does not get its time: {describe_os_error(error)}")
 
-        write_atomically(target, write_content, replace=self.destination.force, inputs=self.files_read)
+        write_atomically(
+            target,
+            write_content,
+            replace=self.destination.force,
+            inputs=self.files_read,
+            is_large=is_large,
+        )
         return tuple(notes)
 
 

@@ -2,6 +2,7 @@
 
 import errno
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from convcli.files.remote.clients import S3, WRITABLE, attempt
@@ -9,6 +10,9 @@ from convcli.files.remote.failures import RemoteError, status_of
 from convcli.files.urls import split_url
 
 __all__ = ["check_store", "check_writable", "object_exists", "write_object"]
+
+
+BLOCK_BYTES = 1 << 24  # that are compared at a time
 
 
 def check_writable(url: str) -> None:
@@ -70,8 +74,8 @@ def object_exists(url: str) -> bool:
     return False
 
 
-def write_object(url: str, content: bytes, *, replace: bool) -> None:
-    """Write an object.
+def write_object(url: str, content: bytes | Path, *, replace: bool) -> None:
+    """Write an object: bytes, or a file on this machine.
 
     Raises
     ------
@@ -84,18 +88,36 @@ def write_object(url: str, content: bytes, *, replace: bool) -> None:
 
     def write(files: Any, path: str) -> None:
         try:
-            files.pipe_file(path, content, mode="overwrite" if replace else "create")
+            _put(files, path, content, "overwrite" if replace else "create")
         except Exception as error:
             if replace:
                 raise
             if getattr(error, "errno", None) == errno.ENOSYS:  # an older store
                 if object_exists(url):
                     raise FileExistsError from None
-                files.pipe_file(path, content)
+                _put(files, path, content, "overwrite")
             elif not (isinstance(error, FileExistsError) or status_of(error) == 412):
                 raise
-            elif files.cat_file(path) != content:
+            elif not _holds(files, path, content):
                 raise FileExistsError from None
             # Otherwise it was written by a request whose answer was lost; drivers repeat some themselves.
 
     attempt(url, write)
+
+
+def _holds(files: Any, path: str, content: bytes | Path) -> bool:
+    """Whether an object has this content."""
+    if not isinstance(content, Path):
+        return bool(files.cat_file(path) == content)
+    with content.open("rb") as file, files.open(path, "rb", block_size=BLOCK_BYTES) as found:
+        while block := file.read(BLOCK_BYTES):
+            if found.read(BLOCK_BYTES) != block:
+                return False
+        return not found.read(1)
+
+
+def _put(files: Any, path: str, content: bytes | Path, mode: str) -> None:
+    if isinstance(content, Path):
+        files.put_file(str(content), path, mode=mode)
+    else:
+        files.pipe_file(path, content, mode=mode)

@@ -134,7 +134,7 @@ class LargeResult:
                 write_tiff(stream, target, every, self._run.height, storage, halve=halving, jobs=jobs)
             )
 
-        notes += outputs.write_with(target, write, times)
+        notes += outputs.write_large(target, write, times)
         return tuple(notes)
 
     def result(self) -> Result:
