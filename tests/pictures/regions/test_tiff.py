@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import fsspec  # type: ignore[import-untyped] # it has no types
 import numpy as np
 import pytest
 import tifffile
@@ -36,15 +37,13 @@ def loaded(content: bytes) -> tuple[Picture | None, str]:
         return None, str(error)
 
 
-def rows_or_error(content: bytes) -> str:
-    """Read some rows of a damaged file; return the error."""
+def first_rows(content: bytes) -> Picture | str | None:
+    """Read some rows of a damaged file; return them, or the error, or None if it is not read by rows."""
     try:
         large = open_large(io.BytesIO(content), "x.tif", limits=Limits(memory=1 << 28))
-        if large is not None:
-            large.read(0, min(50, large.properties.size[0]))
+        return None if large is None else large.read(0, min(50, large.properties.size[0]))
     except ImageError as error:
         return str(error)
-    return ""
 
 
 def assert_same(found: Picture, expected: Picture, rows: slice = slice(None)) -> None:
@@ -281,8 +280,8 @@ def test_damaged_tags_raise_one_line(tag: int, compression: str | None) -> None:
             return
         place, length = found.valueoffset, found.valuebytecount
     for value in (b"\0", b"\xff", b"\x7f", b"\x03"):
-        error = rows_or_error(content[:place] + value * length + content[place + length :])
-        assert "\n" not in error
+        found = first_rows(content[:place] + value * length + content[place + length :])
+        assert not isinstance(found, str) or "\n" not in found
 
 
 def test_parts_that_end_early_are_refused() -> None:
@@ -330,3 +329,33 @@ def test_storage_is_reported() -> None:
     assert (storage.pixel_size, storage.unit) == ((0.5, 0.25), "µm")
     assert storage.description.startswith("<?xml")
     assert opened(tiff(random_samples("u1", 40, 50))).properties.storage == Storage("none")
+
+
+@given(
+    kind=st.sampled_from(
+        [kind for kind in KINDS if "zlib" in kind or "JPEG" in kind or " of u2, contig" in kind]
+    ),
+    changes=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=3),
+)
+def test_damaged_files_are_read_as_whole_ones_are_or_refused(
+    kind: str, changes: list[tuple[float, int]]
+) -> None:
+    content = bytearray(KINDS[kind]())
+    for share, value in changes:
+        content[int(share * (len(content) - 1))] = value
+    rows = first_rows(bytes(content))
+    whole, _ = loaded(bytes(content))
+    if isinstance(rows, str):
+        assert "\n" not in rows
+    elif rows is not None and whole is not None:
+        assert rows.pixels.tobytes() == whole.pixels[: len(rows.pixels)].tobytes()
+
+
+def test_a_tiff_in_an_object_store() -> None:
+    array = random_samples("u2", 100, 120)
+    url = "memory://regions/x.tif"
+    fsspec.filesystem("memory").pipe_file("/regions/x.tif", tiff(array, tile=(32, 32), compression="zlib"))
+    large = open_large(url, url, region=Region(10, 20, 50, 60))
+    assert large is not None
+    with large:
+        assert np.array_equal(large.read(5, 60, 2).pixels, array[25:80, 10:60])
