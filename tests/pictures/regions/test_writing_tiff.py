@@ -283,3 +283,10 @@ def test_strips_are_not_kept(pyramid: bool) -> None:
         stream, "x.tif", strips_of_eleven(), 220, Storage("none", (64, 64)), halve=halve if pyramid else None
     )
     assert len(made) == 20
+
+
+@pytest.mark.parametrize(("height", "why"), [(39, "more rows"), (41, "fewer rows")])
+def test_a_wrong_number_of_rows_is_noticed(height: int, why: str) -> None:
+    rows = strips(Picture(random_samples("u1", 40, 50)), [7])
+    with pytest.raises(AssertionError, match=why):
+        write_tiff(io.BytesIO(), "x.tif", rows, height, Storage(), halve=halve)

@@ -39,6 +39,7 @@ class BandRows(ABC):
 
     def push(self, rows: NDArray[Any]) -> None:
         """Add the next rows (N, W, S)."""
+        assert self._written + self._filled + len(rows) <= self.shape[0], "more rows than the picture has"
         while len(rows):
             wanted = min(self.band_rows, self.shape[0] - self._written)
             if not self._filled and len(rows) >= wanted:
@@ -53,6 +54,11 @@ class BandRows(ABC):
             if self._filled == wanted:
                 self._filled = 0
                 self._write(self._band[:wanted])
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all rows have been written."""
+        return self._written == self.shape[0]
 
     def _write(self, band: NDArray[Any]) -> None:
         self.write_band(self._written, band)
@@ -97,6 +103,12 @@ class Level:
         self._odd = _last_row(picture) if rows < len(picture.pixels) else None
         if rows:
             self.following.write(self.halve(_first_rows(picture, rows)))
+
+    def finish(self) -> None:
+        """Check that all rows have come."""
+        assert all(page.is_complete for page in self.pages), "fewer rows than the picture has"
+        if self.following is not None:
+            self.following.finish()
 
 
 def chained(levels: Sequence[Sequence[BandRows]], split: Split, halve: Halve | None) -> Level:

@@ -77,10 +77,10 @@ def write_tiff(
     iterator = iter(strips)
     first = next(iterator)
     writer = _Writer(stream, first, height, storage, halve, jobs)
-    writer.write(first)
+    writer.largest.write(first)
     del first
     for strip in iterator:
-        writer.write(strip)
+        writer.largest.write(strip)
         del strip  # before the next is computed
     writer.finish()
     return writer.notes
@@ -116,7 +116,7 @@ class _Writer:
             ]
             for size in sizes
         ]
-        self.write = chained(self.levels, self._split, halve).write
+        self.largest = chained(self.levels, self._split, halve)
 
     def _split(self, picture: Picture) -> list[NDArray[Any]]:
         """Return the samples of each page."""
@@ -130,6 +130,7 @@ class _Writer:
 
     def finish(self) -> None:
         """Write the directories, the last page first, because each gives the place of the next."""
+        self.largest.finish()
         following = 0
         for number in reversed(range(len(self.levels[0]))):
             smaller = [

@@ -178,6 +178,7 @@ class _Made:
         for strip in iterator:
             level.write(strip)
             del strip  # before the next is computed
+        level.finish()
         for key in sorted(metadata, key=len, reverse=True):  # that of the whole comes last
             save(key, metadata[key].to_bytes())
 
