@@ -42,7 +42,7 @@ def read_image(source: str | os.PathLike[str] | BinaryIO) -> NDArray[Any]:
 
     Parameters
     ----------
-    source : path or binary stream
+    source : path, URL or binary stream
         PNG, JPEG, TIFF, WebP, BMP, GIF, PNM, AVIF and ``.npy`` are recognized by content, ``.csv`` and
         ``.txt`` matrices by file name. With the extra ``convcli[deep]``, also JPEG 2000, JPEG XL and what
         Pillow cannot keep whole: 16-bit color, 64-bit numbers, TIFFs of several bands.

@@ -68,11 +68,12 @@ def filter_file(
 
     Parameters
     ----------
-    source : path
-        A picture, a ``.npy`` array, or a ``.csv`` or ``.txt`` matrix.
+    source : path or URL
+        A picture, a ``.npy`` array, or a ``.csv`` or ``.txt`` matrix. URLs, such as ``s3://bucket/cat.png``,
+        need the extra ``convcli[cloud]``.
     filter : Filter, Bank, str or array
         As for `filter_picture`.
-    output : path, optional
+    output : path or URL, optional
         The file to write (default: the name of the source and of the filter, in the current folder). Its
         extension selects the format.
     format : str, optional

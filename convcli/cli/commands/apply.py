@@ -17,7 +17,9 @@ def apply(
     images: Annotated[
         list[str] | None,
         Argument(
-            metavar="IMAGE...", help="Pictures, .npy arrays, .csv or .txt matrices; - is standard input."
+            metavar="IMAGE...",
+            help="Pictures, .npy arrays, .csv or .txt matrices: files or URLs (s3://, https://); "
+            "- is standard input.",
         ),
     ] = None,
     filters: Annotated[

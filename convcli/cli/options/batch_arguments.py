@@ -19,7 +19,7 @@ class BatchArguments(NamedTuple):
         str | None,
         Option(
             "--out-dir",
-            help="Folder for output files, which get derived names; created if missing.",
+            help="Folder for output files, which get derived names; created if missing. It may be a URL.",
             metavar="DIR",
         ),
     ] = None

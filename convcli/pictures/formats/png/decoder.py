@@ -80,7 +80,8 @@ def decode(stream: BinaryIO, name: str, limits: Limits, frame: int | None) -> Pn
     start = stream.read(25)
     if start[4:8] == b"IHDR" and start[21:] == zlib.crc32(start[4:21]).to_bytes(4, "big"):
         width, height = struct.unpack_from(">II", start, 8)
-        limits.check(name, (height, width, 1), 1)  # before the file, which may be far away, is looked through
+        if width * height > limits.pixels:  # before the file, which may be far away, is looked through
+            limits.check(name, (height, width, 1), 1)
     file = _read_file(stream)
     if file is None:
         return None
