@@ -20,7 +20,16 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != CORE)
 PACKAGES = sorted(module.parent for module in MODULES if module.name == "__init__.py")
 MAX_LINES, MAX_MODULES = 400, 12
 DEPENDENCIES = {"numpy", "PIL", "typer", "rich"}  # what pyproject.toml declares, by import name
-EXTRA = {"tifffile", "imagecodecs", "fsspec", "aiohttp", "dask", "xarray", "zarr"}  # of the extras
+EXTRA = {
+    "tifffile",
+    "imagecodecs",
+    "fsspec",
+    "aiohttp",
+    "dask",
+    "distributed",
+    "xarray",
+    "zarr",
+}  # of the extras
 
 
 def module_name(path: Path) -> str:

@@ -85,7 +85,7 @@ class Batch(NamedTuple):
 
     def _job_maker(
         self, outputs: Outputs, observer: Observer | None, show_share: Callable[[float], None] | None
-    ) -> Callable[[Source], Job]:
+    ) -> partial[Job]:
         """Return a function that makes the job of a source; it can be pickled."""
         several = isinstance(self.reading.frame, FrameRange)
         needed = partial(

@@ -218,7 +218,7 @@ class Job(NamedTuple):
 
     def _existing_output(self, recipe: Recipe) -> str | None:
         """Return the output of a recipe if it exists and is to be kept."""
-        if not self.outputs.destination.skip_existing:
+        if not self.outputs.destination.skip_existing or self.outputs.is_resumed:
             return None
         several = isinstance(self.reading.frame, FrameRange)
         expected = candidate_outputs(self.source, recipe, self._destination(recipe), frames=several)

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from convcli.errors import OutputError, UsageError, describe_os_error, suggestion
 from convcli.files.atomic import INPUT_MESSAGE, check_target, write_atomically
 from convcli.files.identity import FileIds
+from convcli.files.opening import open_input
 from convcli.files.streams import STREAM
 from convcli.files.times import FileTimes, set_times
 from convcli.files.urls import file_name, is_url, join_name, redacted
@@ -174,7 +176,14 @@ class Outputs:
     def __init__(self, destination: Destination, files_read: Iterable[str]) -> None:
         self.destination = destination
         self.files_read = FileIds(files_read)
+        self.is_resumed = False  # whether a run that was killed may have written the outputs
         self._run = os.urandom(8).hex()  # what a process knows of folders is forgotten with the run
+
+    def resuming(self) -> "Outputs":
+        """Return the same outputs for a job that is done again: it may find what it wrote before."""
+        outputs = copy(self)
+        outputs.is_resumed = True
+        return outputs
 
     def prepare(self, folder: str | Path) -> None:
         """Make the folder, or check that there is its store; with --skip-existing, list what is there.
@@ -212,6 +221,7 @@ class Outputs:
         if target != STREAM:
             # An object that was not listed is put only if it is new, so nothing needs to ask for it.
             replace = self.destination.force or (self.destination.skip_existing and is_url(target))
+            replace = replace or self.is_resumed
             check_target(target, self.files_read, replace=replace)
         elif Path(STANDARD_OUTPUT).is_file() and STANDARD_OUTPUT in self.files_read:
             raise OutputError("standard output", INPUT_MESSAGE)
@@ -220,6 +230,8 @@ class Outputs:
         self, target: str, content: Sequence[bytes | memoryview], times: FileTimes | None = None
     ) -> tuple[str, ...]:
         """Write the parts of a file to a checked target, and return notes; `times` become its own."""
+        if self.is_resumed and _holds(target, content):
+            return ()
         return self._write(target, lambda stream: stream.writelines(content), times, is_large=False)
 
     def write_large(
@@ -249,6 +261,16 @@ class Outputs:
             is_large=is_large,
         )
         return tuple(notes)
+
+
+def _holds(target: str, content: Iterable[bytes | memoryview]) -> bool:
+    """Whether a file has exactly this content."""
+    try:
+        with open_input(target) as stream:
+            begins_so = all(stream.read(memoryview(part).nbytes) == part for part in content)
+            return begins_so and not stream.read(1)
+    except OSError:
+        return False
 
 
 def make_folder(folder: str | Path) -> None:

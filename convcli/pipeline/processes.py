@@ -25,14 +25,17 @@ from convcli.pipeline.report import Report
 from convcli.signals import SIGNALS, cleanup_at_signal, reset_handlers
 
 if TYPE_CHECKING:
+    from functools import partial
     from multiprocessing.connection import Connection
     from types import TracebackType
 
 
-__all__ = ["Executor", "LocalProcesses", "map_in_processes", "split_jobs"]
+__all__ = ["Executor", "LocalProcesses", "Pool", "map_in_pool", "map_in_processes", "split_jobs"]
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
+Task = TypeVar("Task", contravariant=True)
+Answer = TypeVar("Answer", covariant=True)
 
 PREPARED = 2  # parts that are prepared while one before them is computed
 MAX_RESULTS_AHEAD = 32  # results per process that may wait for an earlier one, to bound memory
@@ -43,13 +46,31 @@ KILL_SECONDS = 0.5  # seconds to wait for processes that are killed: the system 
 class Executor(Protocol):
     """Runs the jobs of a batch, wherever that is."""
 
-    def run(
-        self, make_job: Callable[[Source], Job], sources: Iterable[Source], *, in_order: bool
-    ) -> Iterator[Report]:
+    def run(self, make_job: "partial[Job]", sources: Iterable[Source], *, in_order: bool) -> Iterator[Report]:
         """Yield the report of the job of each source, in their order or as they finish.
 
-        There may be more sources than memory could hold.
+        What makes a job lacks only its source. There may be more sources than memory could hold.
         """
+
+
+class Pool(Protocol[Task, Answer]):
+    """Workers that compute parts while it is entered as a context."""
+
+    @property
+    def size(self) -> int:
+        """How many parts they compute at once."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None: ...
+
+    def submit(self, task: tuple[int, Task]) -> bool:
+        """Give a part, which comes after its number, to a worker; return whether one takes more."""
+
+    def results(self) -> Iterator[tuple[int, Answer]]:
+        """Wait for results and yield the numbers of the parts that are finished with their results."""
 
 
 class LocalProcesses(NamedTuple):
@@ -58,7 +79,7 @@ class LocalProcesses(NamedTuple):
     processes: int = 1
 
     def run(
-        self, make_job: Callable[[Source], Job], sources: Iterable[Source], *, in_order: bool = True
+        self, make_job: "partial[Job]", sources: Iterable[Source], *, in_order: bool = True
     ) -> Iterator[Report]:
         """Yield the report of the job of each source, in their order or as they finish."""
 
@@ -124,13 +145,18 @@ def map_in_processes(
     if processes == 1:
         yield from map(compute, parts if prepare is None else _prepared(parts, prepare))
         return
+    yield from map_in_pool(_ProcessPool(compute, report_lost, processes, prepare), parts, in_order=in_order)
+
+
+def map_in_pool(pool: Pool[Part, Result], parts: Iterable[Part], *, in_order: bool) -> Iterator[Result]:
+    """Yield the results of all parts, computed by the workers of a pool."""
     waiting: dict[int, Result] = {}
     submitted = yielded = 0
     tasks = enumerate(parts)
     task = next(tasks, None)
-    with _ProcessPool(compute, report_lost, processes, prepare) as pool:
+    with pool:
         while task is not None or yielded < submitted:
-            limit = yielded + MAX_RESULTS_AHEAD * processes
+            limit = yielded + MAX_RESULTS_AHEAD * max(1, pool.size)
             while task is not None and submitted < limit and pool.submit(task):
                 submitted += 1
                 task = next(tasks, None)

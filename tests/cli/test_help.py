@@ -300,7 +300,7 @@ def test_options_of_apply_are_grouped_and_the_common_ten_come_first(
         "filter", "kernel", "padding", "stride", "channels", "signed", "output", "out-dir", "force",
         "preview", "help",
     ]  # fmt: skip
-    assert longest["Batch"] == ["recursive", "files0-from", "shard", "skip-existing", "jobs"]
+    assert longest["Batch"] == ["recursive", "files0-from", "shard", "skip-existing", "jobs", "dask"]
     assert longest["Large pictures"] == ["by-tiles", "level", "region", "pyramid"]
     assert longest["Display"] == ["preview-as", "json", "text"]
 

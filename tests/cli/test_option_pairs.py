@@ -53,6 +53,7 @@ BATCH = {
     "--shard": use("--shard", "1/1"),
     "--skip-existing": use("--skip-existing"),
     "--jobs": use("--jobs", "1"),
+    "--dask": use("--dask", "local:1"),
     "--max-pixels": use("--max-pixels", "1M"),
     "--max-memory": use("--max-memory", "1G"),
     "--by-tiles": use("--by-tiles"),
@@ -248,6 +249,7 @@ REFUSED = {  # each option, and those that it cannot be combined with
 --bias: --direction
 --relu: --direction
 --alpha: --direction
+--dask: --jobs --preview --preview-as
 """,
     "pool": """
 --output: --out-dir --name --format --recursive --skip-existing --input-size --by-tiles --pyramid
@@ -271,6 +273,8 @@ REFUSED = {  # each option, and those that it cannot be combined with
 --force: --skip-existing --input-size
 --skip-existing: --input-size
 --jobs: --input-size
+--shard: --input-size
+--dask: --jobs --preview --preview-as --input-size
 --max-pixels: --input-size
 --max-memory: --input-size
 --alpha: --input-size
@@ -402,7 +406,8 @@ NATURAL: dict[str, dict[tuple[str, str], str]] = {  # no effect of the first bes
 }
 # Without an effect on these files, by what they are for; --json is added to the lines of some commands.
 UNSEEN = (
-    "--force", "--shard", "--skip-existing", "--jobs", "--max-pixels", "--max-memory", "--by-tiles", "--pyramid"
+    "--force", "--shard", "--skip-existing", "--jobs", "--dask", "--max-pixels", "--max-memory", "--by-tiles",
+    "--pyramid",
 )  # fmt: skip
 WITH_JSON = ("explain", "learn", "shape", "params")
 

@@ -3,6 +3,7 @@
 import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -39,9 +40,7 @@ RENDERING = read_rendering("each", None, "1", "0", None)
 class Elsewhere:
     """An executor that sends each job, and its report, through a pickle, as a cluster would."""
 
-    def run(
-        self, make_job: Callable[[Source], Job], sources: Iterable[Source], *, in_order: bool
-    ) -> Iterator[Report]:
+    def run(self, make_job: partial[Job], sources: Iterable[Source], *, in_order: bool) -> Iterator[Report]:
         assert in_order
         for source in sources:
             job = pickle.loads(pickle.dumps(make_job))(pickle.loads(pickle.dumps(source)))
@@ -97,9 +96,7 @@ def test_jobs_that_are_pickled_give_the_same_files_and_reports(
 class TwoProcesses:
     """An executor of two processes; only the one that started them reads the sources."""
 
-    def run(
-        self, make_job: Callable[[Source], Job], sources: Iterable[Source], *, in_order: bool
-    ) -> Iterator[Report]:
+    def run(self, make_job: partial[Job], sources: Iterable[Source], *, in_order: bool) -> Iterator[Report]:
         process = os.getpid()
 
         def read_here() -> Iterator[Source]:

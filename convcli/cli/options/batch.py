@@ -21,7 +21,7 @@ from convcli.pictures.limits import MAX_PIXELS, Limits
 from convcli.pipeline.batch import Batch
 from convcli.pipeline.inputs import ALL_SHARDS, Inputs, Source, gather_inputs, parse_shard
 from convcli.pipeline.outputs import DEFAULT_NAME, Destination, check_name
-from convcli.pipeline.processes import LocalProcesses, split_jobs
+from convcli.pipeline.processes import Executor, LocalProcesses, split_jobs
 from convcli.pipeline.reading import ReadOptions
 from convcli.pipeline.recipes.recipe import Recipe
 from convcli.sizes.text import parse_amount
@@ -30,11 +30,11 @@ __all__ = ["BatchOptions", "read_destination", "read_options"]
 
 
 class BatchOptions(NamedTuple):
-    """What is read, how and by how many processes, where results go, and how they are reported."""
+    """What is read, how and by which processes, where results go, and how they are reported."""
 
     inputs: Inputs
     reading: ReadOptions
-    processes: int
+    executor: Executor
     destination: Destination
     json: bool
     preview: PreviewRequest | None
@@ -88,12 +88,18 @@ class BatchOptions(NamedTuple):
         )
         if arguments.keep_time:
             _check_keeps_time(destination, inputs.held)
-        processes, threads = split_jobs(arguments.jobs, len(inputs.held if inputs.rest else inputs.own))
-        limits = reading.limits._replace(processes=processes)
-        reading = reading._replace(limits=limits)
+        parts = len(inputs.held if inputs.rest else inputs.own)
+        executor: Executor
+        threads: int | None
+        if arguments.dask is not None:
+            executor, threads = _read_cluster(arguments, inputs, parts)
+        else:
+            processes, threads = split_jobs(arguments.jobs, parts)
+            reading = reading._replace(limits=reading.limits._replace(processes=processes))
+            executor = LocalProcesses(processes)
         destination = destination._replace(jobs=threads, keep_time=arguments.keep_time)
         return cls(
-            inputs, reading, processes, destination, arguments.json, preview_request, arguments.files0_from
+            inputs, reading, executor, destination, arguments.json, preview_request, arguments.files0_from
         )
 
     def _may_be_png(self, recipe: Recipe) -> bool:
@@ -111,16 +117,42 @@ class BatchOptions(NamedTuple):
         Raises
         ------
         UsageError
-            The PNG compression was chosen, but no result can be a PNG file.
+            The PNG compression was chosen, but no result can be a PNG file; or a cluster was, and standard
+            output.
         """
         if self.destination.png_level is not None and not any(map(self._may_be_png, recipes)):
             why = f"applies only to PNG files, but {recipes[0].label} gives values; leave it out"
             raise UsageError("--png-level", why)
-        executor = LocalProcesses(self.processes)
+        destinations = [recipe.destination or self.destination for recipe in recipes]
+        if not isinstance(self.executor, LocalProcesses) and any(to.output == STREAM for to in destinations):
+            raise UsageError(
+                "--dask", "writes to files, but - is standard output of this process; name a file"
+            )
         if self.name_list is not None:
             files_read = (*files_read, self.name_list)
         held, own, rest = self.inputs
-        return Batch(held, recipes, self.destination, self.reading, files_read, executor, own, rest)
+        return Batch(held, recipes, self.destination, self.reading, files_read, self.executor, own, rest)
+
+
+def _read_cluster(arguments: BatchArguments, inputs: Inputs, parts: int) -> tuple[Executor, int]:
+    """Return what runs the jobs on a Dask cluster, and the threads of each job."""
+    from convcli.pipeline.cluster.executor import parse_cluster  # late: seldom needed
+
+    cluster = parse_cluster(str(arguments.dask), parts)
+    if arguments.jobs is not None:
+        why = (
+            "sets the cores of this process, but the cluster has its own; leave it out, or use --dask local:N"
+        )
+        raise UsageError("--jobs", why)
+    if arguments.preview or arguments.preview_as:
+        raise UsageError(
+            "--preview", "is drawn by this process, but --dask uses others; leave out one of them"
+        )
+    if any(source.name == STREAM for source in inputs.held):
+        raise UsageError(
+            "--dask", "needs names of files, but - is standard input of this process; name a file"
+        )
+    return cluster, cluster.threads
 
 
 def _read_tiling(destination: Destination, arguments: BatchArguments) -> Destination:

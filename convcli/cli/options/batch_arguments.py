@@ -140,6 +140,15 @@ class BatchArguments(NamedTuple):
             rich_help_panel=options.BATCH,
         ),
     ] = None
+    dask: Annotated[
+        str | None,
+        Option(
+            "--dask",
+            help="Run on a Dask cluster: the address of its scheduler, or local:N for N processes here.",
+            metavar="CLUSTER",
+            rich_help_panel=options.BATCH,
+        ),
+    ] = None
     preview: options.PreviewOption = False
     preview_as: options.PreviewAs = None
     json: options.JsonOption = False

@@ -1,0 +1,320 @@
+"""Gives jobs to the workers of a Dask cluster, and does those of workers that die again.
+
+Each job is sent to a worker that is chosen here. So it is known which jobs a worker had when it died: they
+are done once more, each alone on a worker. One that loses this worker, too, has failed.
+"""
+
+import asyncio
+import os
+import pickle
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, suppress
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from convcli import __version__
+from convcli.errors import ConvcliError
+from convcli.files.urls import is_url
+from convcli.pipeline.cluster.connection import connect
+from convcli.pipeline.cluster.worker import Place, describe_place, forget_run, prepare_run, run_job
+from convcli.pipeline.inputs import Source
+from convcli.pipeline.job import Job
+from convcli.pipeline.report import Report
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from distributed import Future
+
+__all__ = ["ClusterPool", "is_relative"]
+
+TASKS_PER_THREAD = 2  # one that is done, and one that waits for it
+POLL_SECONDS = 0.5
+NO_WORKER_SECONDS = 30.0
+KILLED = "the worker that processed it died, and so did the worker that tried it again"
+
+
+class _Task(NamedTuple):
+    """A source after its number, and whether a worker has died that had it."""
+
+    number: int
+    source: Source
+    again: bool = False
+
+
+class _Worker:
+    """A worker: how many tasks it takes, and those that it has."""
+
+    def __init__(self, threads: int) -> None:
+        self.size = TASKS_PER_THREAD * threads
+        self.tasks: dict[_Task, Future] = {}
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it takes another task; one that is done again is left alone."""
+        return len(self.tasks) < self.size and not any(task.again for task in self.tasks)
+
+
+class ClusterPool:
+    """The workers of a cluster.
+
+    Parameters
+    ----------
+    address : str or None
+        Of the scheduler.
+    local_workers : int
+        Processes to start on this machine, if there is no address.
+    make_job : callable
+        A `functools.partial` of `Job` that lacks the source.
+    """
+
+    def __init__(self, address: str | None, local_workers: int, make_job: partial[Job]) -> None:
+        self._address = address
+        self._local_workers = local_workers
+        self._make_job = partial(make_job, show_share=None)  # which is of this process
+        self._name = f"--dask {address or 'local'}"
+        self._run = os.urandom(8).hex()
+        self._here = describe_place()
+        self._maker = pickle.dumps(self._make_job)
+        outputs, recipes = make_job.keywords["outputs"], make_job.keywords["recipes"]
+        destinations = {recipe.destination or outputs.destination for recipe in recipes}
+        self._writes_here = any(is_relative(place.output or place.folder or "") for place in destinations)
+        self._workers: dict[str, _Worker] = {}
+        self._is_started = False  # whether workers have been there
+        self._unsuitable: set[str] = set()
+        self._other_folder: str | None = None  # in which workers run
+        self._lost: deque[_Task] = deque()  # to be done again
+        self._arrived: SimpleQueue[tuple[str, _Task, object]] = SimpleQueue()
+        self._seen = monotonic()  # when there was a worker
+        self._checked = 0.0  # when the workers were looked at
+        self._closing = ExitStack()
+
+    def __enter__(self) -> "ClusterPool":
+        with ExitStack() as stack:
+            self._client = stack.enter_context(connect(self._address, self._local_workers))
+            stack.callback(self._forget)
+            if self._address is not None:
+                self._check_scheduler()
+            while not self._workers:
+                self._update_workers()
+                if not self._workers:
+                    sleep(POLL_SECONDS)
+            self._closing = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        self._closing.__exit__(kind, error, trace)
+
+    @property
+    def size(self) -> int:
+        """How many tasks the workers do at once."""
+        return sum(worker.size for worker in self._workers.values()) // TASKS_PER_THREAD
+
+    def submit(self, task: tuple[int, Source]) -> bool:
+        """Give a source, which comes after its number, to a worker; return whether one takes more."""
+        free = [address for address, worker in self._workers.items() if worker.is_free]
+        if self._lost or not free:
+            return False
+        number, source = task
+        if self._other_folder is not None and is_relative(source.name) and not source.error:
+            why = f"is a relative name, but the workers run in {self._other_folder}; give an absolute one"
+            source = source._replace(error=why)
+        self._send(min(free, key=lambda address: len(self._workers[address].tasks)), _Task(number, source))
+        return True
+
+    def results(self) -> Iterator[tuple[int, Report]]:
+        """Wait for results, but not long, and yield the numbers of the sources with their reports."""
+        for address, worker in self._workers.items():
+            if self._lost and not worker.tasks:
+                self._send(address, self._lost.popleft())
+        arrived = []
+        with suppress(Empty):
+            arrived.append(self._arrived.get(timeout=POLL_SECONDS))
+            while True:
+                arrived.append(self._arrived.get_nowait())
+        gone = []
+        for address, task, result in arrived:
+            owner = self._workers.get(address)
+            if owner is None or owner.tasks.pop(task, None) is None:
+                continue  # its worker was found dead before
+            if isinstance(result, Report):
+                yield task.number, result
+            elif result is None or _is_lost(result):
+                gone.append(task)
+                gone += self._remove(address)
+            elif isinstance(result, BaseException):
+                raise result
+        if gone or monotonic() - self._checked > POLL_SECONDS:
+            gone += self._update_workers()
+        for task in gone:
+            if task.again:
+                yield task.number, Report(task.source, [self._make_job(task.source).failure(KILLED)])
+            else:
+                self._lost.append(task._replace(again=True))
+
+    def _send(self, address: str, task: _Task) -> None:
+        """Send a task to a worker; its result arrives later."""
+        future = self._ask(
+            self._client.submit,
+            run_job,
+            self._run,
+            task.source,
+            task.again,
+            key=f"convcli-{self._run}-{task.number}-{task.again:d}",
+            workers=[address],
+            pure=False,
+        )
+        self._workers[address].tasks[task] = future
+
+        async def receive() -> None:
+            try:
+                self._arrived.put((address, task, await future.result()))
+            except BaseException as error:
+                self._arrived.put((address, task, error))
+
+        self._client.loop.add_callback(receive)
+
+    def _remove(self, address: str) -> list[_Task]:
+        """Forget a worker that is gone, and return its tasks."""
+        worker = self._workers.pop(address)
+        self._ask(self._client.cancel, list(worker.tasks.values()), force=True)
+        return list(worker.tasks)
+
+    def _update_workers(self) -> list[_Task]:
+        """Look which workers are there; return the tasks of those that are gone.
+
+        Raises
+        ------
+        ConvcliError
+            The scheduler is gone, or has had no workers for a while.
+        """
+        threads = self._ask(self._client.nthreads)
+        lost = [task for address in set(self._workers) - set(threads) for task in self._remove(address)]
+        new = set(threads) - set(self._workers) - self._unsuitable
+        if new:
+            self._meet(new, threads)
+        self._checked = monotonic()
+        if self._workers:
+            self._seen = self._checked
+        elif self._checked - self._seen > NO_WORKER_SECONDS:
+            advice = "" if self._address is None else f"; start some, as in: dask worker {self._address}"
+            raise ConvcliError(self._name, f"has had no workers for {NO_WORKER_SECONDS:.0f} seconds{advice}")
+        return lost
+
+    def _ask(self, function: Callable[..., Any], *arguments: object, **options: object) -> Any:
+        """Call a method of the client.
+
+        Raises
+        ------
+        ConvcliError
+            The scheduler is gone.
+        """
+        try:
+            return function(*arguments, **options)
+        except Exception as error:
+            if self._client.status == "running" and not isinstance(error, (OSError, CancelledError)):
+                raise
+        raise ConvcliError(self._name, "the scheduler is gone; use --skip-existing to continue")
+
+    def _check_scheduler(self) -> None:
+        """Refuse a scheduler with other versions.
+
+        Raises
+        ------
+        ConvcliError
+            It has others.
+        """
+        try:
+            place = self._ask(self._client.run_on_scheduler, describe_place)
+        except ImportError:
+            place = None
+        self._check_versions("its scheduler", place)
+
+    def _meet(self, new: Iterable[str], threads: Mapping[str, int]) -> None:
+        """Get new workers ready for jobs.
+
+        Raises
+        ------
+        ConvcliError
+            One of the first workers cannot do them.
+        """
+        is_start = not self._is_started
+        hosts = Counter[str]()
+        for address, count in threads.items():
+            hosts[_host(address)] += count
+        ready: dict[int, list[str]] = {}  # by how many tasks their machines do at once
+        places = self._ask(self._client.run, describe_place, workers=list(new), on_error="return")
+        for address, place in places.items():
+            if isinstance(place, Exception) and not isinstance(place, (ImportError, AttributeError)):
+                continue  # it has died meanwhile
+            try:
+                self._check_place(f"its worker {address}", place if isinstance(place, Place) else None)
+            except ConvcliError:
+                if is_start:
+                    raise
+                self._unsuitable.add(address)
+            else:
+                ready.setdefault(hosts[_host(address)], []).append(address)
+        for count, addresses in ready.items():
+            prepared = self._ask(
+                self._client.run,
+                prepare_run,
+                self._run,
+                self._maker,
+                count,
+                workers=addresses,
+                on_error="return",
+            )
+            for address, error in prepared.items():
+                if error is None:
+                    self._workers[address] = _Worker(threads[address])
+        self._is_started = True
+
+    def _check_place(self, who: str, place: Place | None) -> None:
+        """Refuse a worker that cannot do the same as this process, under the same names of files."""
+        self._check_versions(who, place)
+        assert place is not None
+        if place.folder == self._here.folder:
+            return
+        if self._writes_here or self._is_started:
+            why = f"runs in {place.folder}, so relative names mean other files there; give absolute ones"
+            raise ConvcliError(self._name, f"{who} {why}")
+        self._other_folder = place.folder
+
+    def _check_versions(self, who: str, place: Place | None) -> None:
+        if place is None:
+            raise ConvcliError(self._name, f"{who} lacks convcli {__version__}; install it there")
+        for theirs, ours in zip(place.versions, self._here.versions, strict=True):
+            if theirs != ours:
+                why = f"{who} has {theirs}, but here is {ours}; install the same versions"
+                raise ConvcliError(self._name, why)
+
+    def _forget(self) -> None:
+        """Cancel what the workers have not begun, and let them forget the run."""
+        with suppress(Exception):  # the cluster may be gone
+            futures = [future for worker in self._workers.values() for future in worker.tasks.values()]
+            self._client.cancel(futures, force=True)
+            self._client.run(forget_run, self._run, workers=list(self._workers), on_error="ignore")
+
+
+def _host(address: str) -> str:
+    return address.rpartition(":")[0]
+
+
+def _is_lost(result: object) -> bool:
+    """Whether a result is the error of a task whose worker is gone."""
+    from distributed import KilledWorker  # late: as in `connect`
+
+    return isinstance(result, (KilledWorker, CancelledError, asyncio.CancelledError, OSError))
+
+
+def is_relative(name: str) -> bool:
+    """Whether a name depends on the current folder."""
+    return not (Path(name).is_absolute() or is_url(name))
