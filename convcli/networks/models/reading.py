@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcli.errors import SizeError, SpecError, describe_os_error
+from convcli.files.urls import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,7 +85,7 @@ def open_model(path: str | os.PathLike[str]) -> ModelFile:
     """
     name = os.fspath(path)
     extension = _extension(name)
-    if not os.path.exists(name):  # noqa: PTH110 -- takes any text
+    if not is_url(name) and not os.path.exists(name):  # noqa: PTH110 -- takes any text
         raise SpecError(name, describe_os_error(FileNotFoundError(ENOENT, os.strerror(ENOENT), name)))
     if extension not in READERS:
         raise SpecError(name, _refusal(extension))
