@@ -2,22 +2,19 @@
 
 import errno
 import io
-from collections.abc import Callable
 from contextlib import suppress
-from tempfile import TemporaryFile
+from functools import partial
 from threading import Lock, Thread
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from convcli.files.remote.clients import attempt
-from convcli.files.remote.failures import RemoteError
+from convcli.files.remote.web import BLOCKS, open_parts, read_start
 from convcli.files.urls import WEB, split_url
 
 __all__ = ["fetch_ahead", "open_object"]
 
 BLOCK = 8 << 20  # bytes; an object with fewer is small
-BLOCKS = 16  # kept of a large object: some decoders look through the file before they read it
 MAX_AHEAD = 3
-MAX_DOWNLOADED = 1 << 32  # bytes
 
 
 def open_object(url: str) -> BinaryIO:
@@ -33,9 +30,6 @@ def open_object(url: str) -> BinaryIO:
     start = _fetch_start(url) if fetched is None else fetched.result()
     if len(start) < BLOCK:
         return io.BytesIO(start)
-    del start
-    if split_url(url)[0] in WEB and not attempt(url, _sends_ranges):
-        return attempt(url, _download)
     return io.BufferedReader(_LargeObject(url))
 
 
@@ -76,7 +70,9 @@ _lock = Lock()
 
 def _fetch_start(url: str) -> bytes:
     """Return the first bytes of an object: the whole if it is small."""
-    return attempt(url, _read_start_from_web if split_url(url)[0] in WEB else _read_start)
+    if split_url(url)[0] in WEB:
+        return attempt(url, partial(read_start, max_bytes=BLOCK))
+    return attempt(url, _read_start)
 
 
 def _read_start(files: Any, path: str) -> bytes:
@@ -89,58 +85,10 @@ def _read_start(files: Any, path: str) -> bytes:
     return content
 
 
-def _read_start_from_web(files: Any, url: str) -> bytes:
-    content = bytearray()
-    _stream(files, url, content.extend, BLOCK)
-    return bytes(content)
-
-
-def _stream(files: Any, url: str, write: Callable[[bytes], object], max_bytes: int) -> None:
-    """Read without a range, which not all servers know, and without asking for the size first."""
-    from fsspec.asyn import sync  # type: ignore[import-untyped] # it has no types
-
-    async def read() -> None:
-        headers = {**files.kwargs.get("headers", {}), "Accept-Encoding": "identity"}
-        session = await files.set_session()
-        async with session.get(files.encode_url(url), **{**files.kwargs, "headers": headers}) as answer:
-            answer.raise_for_status()
-            missing = max_bytes
-            while missing and (part := await answer.content.read(min(missing, 1 << 20))):
-                write(part)
-                missing -= len(part)
-
-    sync(files.loop, read)
-
-
-def _download(files: Any, url: str) -> BinaryIO:
-    """Return a temporary file with an object of a server that does not send parts of it."""
-    file = TemporaryFile()  # noqa: SIM115 -- it is returned
-    try:
-        _stream(files, url, file.write, MAX_DOWNLOADED + 1)
-        if file.tell() > MAX_DOWNLOADED:
-            raise RemoteError(f"is longer than {MAX_DOWNLOADED} bytes, and its server sends only the whole")
-    except BaseException:
-        file.close()
-        raise
-    file.seek(0)
-    return cast(BinaryIO, file)
-
-
 def _open_blocks(files: Any, path: str) -> Any:
     return files.open(
         path, "rb", block_size=BLOCK, cache_type="blockcache", cache_options={"maxblocks": BLOCKS}
     )
-
-
-def _sends_ranges(files: Any, path: str) -> bool:
-    """Whether a web server sends parts of an object: many do not say so, but do."""
-    with _open_blocks(files, path) as file:
-        try:
-            file.seek(BLOCK)
-            file.read(1)
-        except ValueError:
-            return False
-    return True
 
 
 class _LargeObject(io.RawIOBase):
@@ -148,7 +96,8 @@ class _LargeObject(io.RawIOBase):
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._file = attempt(url, _open_blocks)
+        is_web = split_url(url)[0] in WEB
+        self._file = attempt(url, partial(open_parts, block_bytes=BLOCK) if is_web else _open_blocks)
 
     def readable(self) -> bool:
         return True

@@ -29,6 +29,10 @@ class Server:
         What it holds, by path.
     ranges : bool
         Whether it sends parts.
+    surplus : int
+        How many bytes it sends beyond a part.
+    tag : str
+        Its name for a version of an object.
     statuses : list of int
         Of the next answers, before it answers well; 0 closes the connection.
     """
@@ -36,6 +40,8 @@ class Server:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.ranges = True
+        self.surplus = 0
+        self.tag = '"1"'
         self.statuses: list[int] = []
         self.requests: list[tuple[str, str, str | None]] = []
         self.url = ""
@@ -55,10 +61,15 @@ class Server:
             handler.send_header("Content-Length", "0")
             handler.end_headers()
             return
-        if asked is not None and self.ranges:
-            start, end = asked.removeprefix("bytes=").split("-")
-            status, content = 206, content[int(start) : int(end) + 1]
+        whole, length = content, str(len(content))
+        is_old = handler.headers.get("If-Range", self.tag) != self.tag
+        if asked is not None and self.ranges and not is_old:
+            start, end = map(int, asked.removeprefix("bytes=").split("-"))
+            status, content = 206, whole[start : end + 1] + bytes(self.surplus)
         handler.send_response_only(status)
+        if status == 206:
+            handler.send_header("Content-Range", f"bytes {start}-{min(end, len(whole) - 1)}/{length}")
+        handler.send_header("ETag", self.tag)
         handler.send_header("Content-Length", str(len(content)))
         handler.end_headers()
         if handler.command == "GET":
@@ -117,13 +128,27 @@ def test_parts_of_a_large_object_are_fetched_where_they_are_read(server: Server)
     assert len(server.requests) <= 6
 
 
+def test_a_server_that_sends_more_than_was_asked_for(server: Server) -> None:
+    server.objects["/a"], server.surplus = CONTENT, 5_000_000
+    assert read_by_parts(f"{server.url}/a") == CONTENT
+
+
+def test_an_object_that_changes_while_it_is_read(server: Server) -> None:
+    server.objects["/a"] = CONTENT
+    with open_input(f"{server.url}/a") as stream:
+        assert stream.read(10) == CONTENT[:10]
+        server.objects["/a"], server.tag = CONTENT[::-1], '"2"'
+        with pytest.raises(OSError, match=r"^has changed while it was read; try again$"):
+            stream.read()
+
+
 def test_no_more_than_a_limit_is_fetched_from_a_server_without_ranges(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.objects["/a"], server.ranges = CONTENT, False
-    monkeypatch.setattr("convcli.files.remote.reading.MAX_DOWNLOADED", len(CONTENT))
+    monkeypatch.setattr("convcli.files.remote.web.MAX_DOWNLOADED", len(CONTENT))
     assert read_all(f"{server.url}/a") == CONTENT
-    monkeypatch.setattr("convcli.files.remote.reading.MAX_DOWNLOADED", len(CONTENT) - 1)
+    monkeypatch.setattr("convcli.files.remote.web.MAX_DOWNLOADED", len(CONTENT) - 1)
     with pytest.raises(OSError, match=r"^is longer than 49999 bytes, and its server sends only the whole$"):
         open_input(f"{server.url}/a")
 
