@@ -234,9 +234,13 @@ def test_a_turned_picture_is_read_whole_if_it_fits() -> None:
     whole = load_picture(io.BytesIO(turned()), "x.tif").pixels
     assert np.array_equal(part.pixels, whole[10:18, 5:25])
     with pytest.raises(
-        ImageError, match=r"is stored turned \(orientation 6\); save it upright first to have it read"
+        ImageError, match=r"raise the limit .*; it is stored turned \(orientation 6\): saved upright"
     ):
         open_large(io.BytesIO(turned()), "x.tif", limits=Limits(pixels=1000))
+    with pytest.raises(
+        ImageError, match=r"has levels that are not read: it is stored turned \(orientation 6\)"
+    ):
+        open_large(io.BytesIO(turned()), "x.tif", level=0)
 
 
 def test_the_limit_on_pixels_holds_only_for_what_is_read_whole() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, PictureTooLargeError
 from convcli.parallel import WorkQueue, parallel_for, thread_count
 from convcli.pictures.formats.deep.samples import Alpha
 from convcli.pictures.formats.deep.tiff import check_directories, open_tiff
@@ -70,12 +70,12 @@ def open_tiff_rows(
         page, notes = find_page(tiff, stream, name, level, frame)
         try:
             samples = TiffSamples.of(page, name).with_notes(*notes)
-            if samples.meaning.orientation != 1:
-                why = f"is stored turned (orientation {samples.meaning.orientation}); save it upright first"
-                raise ImageError(name, f"{why} to have it read region by region")
         except ImageError:
-            if level is not None or not _fits_whole(page, name, limits):
+            if level is not None:
                 raise
+            return None  # another decoder may read it
+        if samples.meaning.orientation != 1:
+            _check_turned(page, samples.meaning.orientation, name, level, limits)
             return None
         window = region or Region(0, 0, page.imagewidth, page.imagelength)
         window.check(name, page.imagelength, page.imagewidth)
@@ -85,13 +85,25 @@ def open_tiff_rows(
         return rows
 
 
-def _fits_whole(page: tifffile.TiffPage, name: str, limits: Limits) -> bool:
-    size, itemsize = (page.imagelength, page.imagewidth, page.samplesperpixel), page.dtype or np.dtype("u8")
+def _check_turned(
+    page: tifffile.TiffPage, orientation: int, name: str, level: int | None, limits: Limits
+) -> None:
+    """Check that a picture whose rows are not those of its page may be read whole.
+
+    Raises
+    ------
+    ImageError
+        It is too large, or a level of a pyramid.
+    """
+    assert page.dtype is not None
+    turned = f"it is stored turned (orientation {orientation})"
+    if level is not None:
+        raise ImageError(name, f"has levels that are not read: {turned}; save it upright first")
+    size = page.imagelength, page.imagewidth, page.samplesperpixel
     try:
-        limits.check(name, size, itemsize.itemsize, numbers=True)
-    except ImageError:
-        return False
-    return True
+        limits.check(name, size, page.dtype.itemsize, numbers=True)
+    except PictureTooLargeError as error:
+        raise PictureTooLargeError(name, f"{error.why}; {turned}: saved upright, it need not fit") from None
 
 
 class TiffRows(LargePicture):
