@@ -85,9 +85,13 @@ class ReadOptions(NamedTuple):
         name = input_name(source)
         large = None
         if source != STREAM:
-            large = open_large(
-                source, name, level=self.level, region=self.region, frame=self.frame, limits=self.limits
-            )
+            try:
+                large = open_large(
+                    source, name, level=self.level, region=self.region, frame=self.frame, limits=self.limits
+                )
+            except ImageError:
+                if too_large is None:
+                    raise
         if large is None and (self.by_tiles or too_large):
             advice = "write it to a file first" if source == STREAM else "leave --by-tiles out"
             raise too_large or ImageError(name, f"cannot be read in parts, as a TIFF or a .zarr is; {advice}")
