@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from convcli.errors import ConvcliError, ImageError, OutputError, PictureTooLargeError
+from convcli.files.opening import is_zarr
 from convcli.files.streams import STREAM, write_bytes
 from convcli.files.times import FileTimes, file_times
 from convcli.files.urls import is_url, redacted
@@ -112,7 +113,7 @@ class Job(NamedTuple):
 
     def fetch_ahead(self) -> None:
         """Start to fetch the object that is read, while other jobs are run."""
-        if not is_url(self.source.name) or self.source.error:
+        if not is_url(self.source.name) or self.source.error or is_zarr(self.source.name):
             return
         from convcli.files.remote.reading import fetch_ahead  # late: it loads asyncio
 

@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple
 from convcli.errors import OutputError, UsageError, describe_os_error, suggestion
 from convcli.files.atomic import INPUT_MESSAGE, check_target, write_atomically
 from convcli.files.identity import FileIds
-from convcli.files.opening import open_input
+from convcli.files.opening import ZARR_METADATA, is_zarr, open_input
 from convcli.files.streams import STREAM
 from convcli.files.times import FileTimes, set_times
 from convcli.files.urls import file_name, is_url, join_name, redacted
@@ -207,12 +207,16 @@ class Outputs:
         """
         if not is_url(path):
             return os.path.lexists(path)
-        from convcli.files.remote.listing import is_listed  # late: it loads asyncio
+        from convcli.files.remote.listing import is_listed  # late: they load asyncio
+        from convcli.files.remote.writing import object_exists
 
+        names = [f"{path}/{name}" for name in ZARR_METADATA] if is_zarr(path) else [path]
         try:
-            return is_listed(path, str(folder), self._run)
+            if folder is None:
+                return any(map(object_exists, names))
+            return any(is_listed(name, str(folder), self._run) for name in names)
         except OSError as error:
-            raise OutputError(redacted(str(folder)), describe_os_error(error)) from None
+            raise OutputError(redacted(str(folder or path)), describe_os_error(error)) from None
 
     def check(self, target: str | None) -> None:
         """Refuse a target that must not be written; None is a result that is printed."""

@@ -267,6 +267,33 @@ def test_what_exists_is_listed_once(convcli: Runner, bucket: Bucket) -> None:
     assert sorted(made.method for made in objects) == ["GET", "GET", "HEAD", "PUT", "PUT"]  # HEAD: the bucket
 
 
+def test_what_exists_in_several_folders_is_listed_once(convcli: Runner, bucket: Bucket) -> None:
+    bucket.put_all({f"in/{number}.png": PICTURE for number in range(5)})
+    arguments = (
+        "apply", f"{bucket}/in/*.png", *BOX, "--sheet", f"{bucket}/sheets/{{stem}}.png", "--out-dir",
+        f"{bucket}/out", "--skip-existing", "--json", "-j", "1",
+    )  # fmt: skip
+    assert convcli(*arguments).code == 0
+    bucket.proxy.reset()
+    ran = convcli(*arguments)
+    assert [json.loads(line)["skipped"] for line in ran.out.splitlines()] == [True] * 10
+    assert sum("list-type=2" in made.path for made in bucket.proxy.requests) == 3
+
+
+def test_a_single_sheet_that_exists_is_skipped(convcli: Runner, bucket: Bucket) -> None:
+    bucket.put_all({"cat.png": PICTURE, "sheet.png": b"old"})
+    ran = convcli("apply", f"{bucket}/cat.png", "--sheet", f"{bucket}/sheet.png", "--skip-existing", "--json")
+    assert (ran.code, json.loads(ran.out)["skipped"], bucket.get("sheet.png")) == (0, True, b"old")
+
+
+def test_a_zarr_array_that_exists_is_skipped(convcli: Runner, bucket: Bucket) -> None:
+    pytest.importorskip("zarr", reason="the extra dask is not installed")
+    bucket.put_all({"in/cat.png": PICTURE, "out/cat.zarr/zarr.json": b"{}"})
+    options = ("--out-dir", f"{bucket}/out", "--name", "{stem}.zarr", "--skip-existing", "--json")
+    ran = convcli("apply", f"{bucket}/in/cat.png", *BOX, *options)
+    assert (ran.code, json.loads(ran.out)["skipped"]) == (0, True)
+
+
 def test_worker_processes_do_not_list_again(bucket: Bucket) -> None:
     bucket.put_all({f"in/{number:02}.png": PICTURE for number in range(12)})
     bucket.put_all({f"out/{number:02}-box.png": b"kept" for number in range(0, 12, 2)})

@@ -49,11 +49,14 @@ def is_listed(url: str, folder: str, run: str) -> bool:
         They cannot be listed.
     """
     folder = f"{folder.rstrip('/')}/"
-    if (run, folder) not in _listed:
-        _listed.clear()
-        length = len(folder)
-        _listed[run, folder] = NameSet(name[length:] for name in list_objects(folder, deep=True))
-    return url[len(folder) :] in _listed[run, folder]
+    length = len(folder)
+    names = _listed.get((run, folder))
+    if names is None:
+        for other in [key for key in _listed if key[0] != run]:
+            _listed.pop(other, None)
+        names = NameSet(name[length:] for name in list_objects(folder, deep=True))
+        _listed[run, folder] = names
+    return url[length:] in names
 
 
 def find_objects(

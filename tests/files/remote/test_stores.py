@@ -199,7 +199,7 @@ def test_a_missing_driver_is_named(
 ) -> None:
     monkeypatch.delitem(sys.modules, "fsspec.implementations.http", raising=False)  # it imports aiohttp
     monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.setattr(sys.modules["fsspec.registry"], "_registry", {})  # of what was imported
+    monkeypatch.setattr(sys.modules["fsspec.registry"], "registry", {})  # of what was imported
     ran = convcli("apply", url, "--filter", "box", "-o", tmp_path / "x.png")
     assert_failed(ran, 1, f"{url}: {advice}")
 
