@@ -14,6 +14,7 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from threading import Thread
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -36,6 +37,7 @@ __all__ = ["ClusterPool", "is_relative"]
 TASKS_PER_THREAD = 2  # one that is done, and one that waits for it
 POLL_SECONDS = 0.5
 NO_WORKER_SECONDS = 30.0
+FORGET_SECONDS = 5.0
 KILLED = "the worker that processed it died, and so did the worker that tried it again"
 
 
@@ -97,7 +99,7 @@ class ClusterPool:
     def __enter__(self) -> "ClusterPool":
         with ExitStack() as stack:
             self._client = stack.enter_context(connect(self._address, self._local_workers))
-            stack.callback(self._forget)
+            stack.callback(_within_seconds, self._forget)
             if self._address is not None:
                 self._check_scheduler()
             while not self._workers:
@@ -302,6 +304,13 @@ class ClusterPool:
             futures = [future for worker in self._workers.values() for future in worker.tasks.values()]
             self._client.cancel(futures, force=True)
             self._client.run(forget_run, self._run, workers=list(self._workers), on_error="ignore")
+
+
+def _within_seconds(work: Callable[[], None]) -> None:
+    """Do something on another thread, and do not wait long for it: a worker may hang."""
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(FORGET_SECONDS)
 
 
 def _host(address: str) -> str:

@@ -312,6 +312,17 @@ def test_how_many_processes_are_started(parts: int, workers: int) -> None:
     assert parse_cluster("host:8786", parts) == DaskCluster("host:8786")
 
 
+def test_nothing_of_dask_is_loaded_without_the_option(names: list[str]) -> None:
+    script = (
+        "import sys; from convcli.cli.error_handling import run\n"
+        "code = run(sys.argv[1:])\n"
+        "print(code, sorted({'dask', 'distributed', 'convcli.pipeline.cluster'} & set(sys.modules)))"
+    )
+    line = [sys.executable, "-c", script, "apply", *names[:3], "--filter", "box", "-j", "2", "--shard", "1/1"]
+    ran = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "0 []"
+
+
 # The program ----------------------------------------------------------------------------------------------
 
 
