@@ -560,3 +560,17 @@ def test_a_large_object_that_cannot_be_written(convcli: Runner, bucket: Bucket, 
     assert_failed(ran, 1, f"{bucket}/box.tif: the server answers 503")
     assert bucket.all_keys() == ["noise.tif"]
     assert tiled
+
+
+@pytest.mark.thorough
+def test_workers_of_a_cluster_read_and_write_objects(bucket: Bucket, result: bytes) -> None:
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+    bucket.put_all({f"in/{number:02}.png": PICTURE for number in range(20)})
+    bucket.proxy.fault = lambda request: "503" if request.number % 10 == 0 else None
+    line = ("apply", f"{bucket}/in/*.png", *BOX, "--out-dir", f"{bucket}/out", "--dask", "local:2")
+    outputs = [f"out/{number:02}-box.png" for number in range(20)]
+    ran = in_processes(bucket, *line)
+    assert ran.all == (0, "".join(f"{bucket}/{output}\n" for output in outputs), "")
+    assert [bucket.get(output) for output in outputs] == [result] * 20
+    assert len(bucket.all_keys()) == 40
+    assert in_processes(bucket, *line, "--skip-existing").all == (0, "", "")
