@@ -458,6 +458,13 @@ def test_no_credentials(
     )
 
 
+def test_a_folder_is_no_picture(convcli: Runner, bucket: Bucket, tmp_path: Path) -> None:
+    bucket.put_all({"in/cat.png": PICTURE})
+    for name in ("in", "in/"):
+        ran = convcli("apply", f"{bucket}/{name}", *BOX, "-o", tmp_path / "out.png")
+        assert_failed(ran, 1, f"{bucket}/{name}: is a folder; name the images in it or use --recursive")
+
+
 @pytest.mark.usefixtures("bucket")
 def test_no_such_bucket(convcli: Runner, tmp_path: Path) -> None:
     ran = convcli("apply", "s3://no-such-bucket/cat.png", *BOX, "-o", tmp_path / "out.png")

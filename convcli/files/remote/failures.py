@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from convcli.files.urls import redacted_text
 
-__all__ = ["RemoteError", "described", "is_transient", "status_of"]
+__all__ = ["FolderError", "RemoteError", "described", "is_transient", "status_of"]
 
 TRANSIENT_STATUS = {408, 409, 425, 429, 500, 502, 503, 504, 509}
 TRANSIENT_ERRNO = {
@@ -40,6 +40,10 @@ CREDENTIALS = (
 
 class RemoteError(OSError):
     """A failure that has been described."""
+
+
+class FolderError(RemoteError, IsADirectoryError):
+    """There are only objects below this name."""
 
 
 class _NotFoundError(RemoteError, FileNotFoundError):

@@ -8,6 +8,7 @@ from threading import Lock, Thread
 from typing import Any, BinaryIO
 
 from convcli.files.remote.clients import attempt
+from convcli.files.remote.failures import FolderError
 from convcli.files.remote.web import BLOCKS, open_parts, read_start
 from convcli.files.urls import WEB, split_url
 
@@ -78,11 +79,22 @@ def _fetch_start(url: str) -> bytes:
 def _read_start(files: Any, path: str) -> bytes:
     try:
         content: bytes = files.cat_file(path, start=0, end=BLOCK)
+    except FileNotFoundError:
+        if _is_folder(files, path):
+            raise FolderError("is a folder") from None
+        raise
     except OSError as error:
         if error.errno == errno.EINVAL and files.info(path)["size"] == 0:  # no such range
             return b""
         raise
     return content
+
+
+def _is_folder(files: Any, path: str) -> bool:
+    try:
+        return bool(files.info(path)["type"] == "directory")
+    except OSError:
+        return False
 
 
 def _open_blocks(files: Any, path: str) -> Any:
