@@ -9,10 +9,11 @@ import tempfile
 from pathlib import Path
 
 from tests.scale.batches import measure_batches, measure_lists
+from tests.scale.cluster import measure_killed_worker
 from tests.scale.large_picture import measure_large_picture
 from tests.scale.storage import measure_storage
 
-PARTS = ("picture", "batch", "lists", "storage")
+PARTS = ("picture", "batch", "lists", "killed", "storage")
 
 
 def main() -> None:
@@ -26,13 +27,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
         if options.only in (None, "picture"):
-            height, width, rounds = (2000, 3000, 1) if small else (40_000, 50_000, 5)
+            height, width, rounds = (2000, 3000, 1) if small else (40_000, 50_000, 3)
             measure_large_picture(folder, height, width, rounds)
         if options.only in (None, "batch"):
             (folder / "batch").mkdir()
-            measure_batches(folder / "batch", 40 if small else 20_000)
+            measure_batches(folder / "batch", 50 if small else 20_000)
         if options.only in (None, "lists"):
             measure_lists(folder / "lists", (1_000,) if small else (1_000, 100_000, 1_000_000))
+        if options.only in (None, "killed"):
+            (folder / "killed").mkdir()
+            measure_killed_worker(folder / "killed", 60 if small else 2_000)
         if options.only in (None, "storage"):
             (folder / "storage").mkdir()
             measure_storage(folder / "storage", 30 if small else 2_000, 1_000 if small else 8_000)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from convcli import write_image
@@ -49,60 +50,54 @@ def write_list(path: Path, names: Sequence[str | Path]) -> Path:
 
 
 def measure_batches(folder: Path, count: int) -> None:
-    """Filter so many small pictures in each way, compare the results, and print what each takes."""
-    names = write_list(folder / "list", write_pictures(folder / "in", count))
+    """Filter so many small pictures in each way, compare the results, and print what each takes.
+
+    A fifth of them is enough for the ways that take one core, or say little new.
+    """
     cores = available_cores()
-    ways: dict[str, Callable[[Path], Run]] = {
-        "one process (-j 1)": lambda out: filter_all(names, out, "-j", "1"),
-        f"{cores} processes (-j {cores})": lambda out: filter_all(names, out, "-j", str(cores)),
-        f"{cores} shards at once, a process each": lambda out: run_shards(names, out, cores),
-        f"a Dask cluster on this machine (--dask local:{cores})": lambda out: filter_all(
-            names, out, "--dask", f"local:{cores}"
-        ),
-    }
-    table = Table("way", "seconds", "pictures a second and core", "peak MB of the main process")
-    digests = set()
-    for name, way in ways.items():
-        out = folder / "out"
-        run = way(out)
-        assert len(list(out.iterdir())) == count
-        digests.add(digest(out))
-        shutil.rmtree(out)
-        used = 1 if name.startswith("one") else cores
-        rate = count / run.seconds / used
-        table.add(name, f"{run.seconds:.1f}", f"{rate:.0f}", f"{run.peak_bytes / 1e6:.0f}")
-    assert len(digests) == 1, "the ways give different results"
+    paths = write_pictures(folder / "in", count)
+    table = Table("way", "pictures", "seconds", "pictures a second and core", "peak MB of the main process")
+    for number in (count // 5, count):
+        names = write_list(folder / "list", paths[:number])
+        ways: dict[str, tuple[int, Callable[[Path], Run]]] = {
+            f"{cores} processes (-j {cores})": (cores, partial(filter_all, names, ["-j", str(cores)])),
+            f"a Dask cluster here (--dask local:{cores})": (
+                cores,
+                partial(filter_all, names, ["--dask", f"local:{cores}"]),
+            ),
+        }
+        if number < count:
+            ways = {
+                "one process (-j 1)": (1, partial(filter_all, names, ["-j", "1"])),
+                f"{cores} shards at once, a process each": (cores, partial(run_shards, names, cores)),
+            } | ways
+        digests = set()
+        for name, (used, way) in ways.items():
+            out = folder / "out"
+            run = way(out)
+            assert len(list(out.iterdir())) == number
+            digests.add(digest(out))
+            shutil.rmtree(out)
+            peak = f"{run.peak_bytes / 1e6:.0f}" if run.peak_bytes else "–"
+            table.add(name, f"{number:,}", f"{run.seconds:.1f}", f"{number / run.seconds / used:.0f}", peak)
+        assert len(digests) == 1, "the ways give different results"
 
 
-def filter_all(names: Path, out: Path, *options: str) -> Run:
+def command(names: Path, out: Path, *options: str) -> list[str]:
+    """Return the command that filters all pictures of a list into a folder."""
+    line = [*measuring.convcli, "apply", "--files0-from", str(names), *OPTIONS]
+    return [*line, "--out-dir", str(out), *options]
+
+
+def filter_all(names: Path, options: Sequence[str], out: Path) -> Run:
     """Filter all pictures of a list."""
-    line = [
-        *measuring.convcli,
-        "apply",
-        "--files0-from",
-        str(names),
-        *OPTIONS,
-        "--out-dir",
-        str(out),
-        *options,
-    ]
-    return measuring.run(line)
+    return measuring.run(command(names, out, *options))
 
 
-def run_shards(names: Path, out: Path, shards: int) -> Run:
+def run_shards(names: Path, shards: int, out: Path) -> Run:
     """Run all shards at the same time, as jobs of an array would on as many machines."""
     started = time.perf_counter()
-    line = [
-        *measuring.convcli,
-        "apply",
-        "--files0-from",
-        str(names),
-        *OPTIONS,
-        "--out-dir",
-        str(out),
-        "-j",
-        "1",
-    ]
+    line = command(names, out, "-j", "1")
     processes = [
         subprocess.Popen([*line, "--shard", f"{number}/{shards}"], cwd=ROOT, stdout=subprocess.DEVNULL)
         for number in range(1, shards + 1)
@@ -122,8 +117,7 @@ def measure_lists(folder: Path, counts: Sequence[int]) -> None:
         with names.open("wb") as stream:
             for number in range(count):
                 stream.write(b"missing/%012d.png\0" % number)
-        line = [*measuring.convcli, "apply", "--files0-from", str(names), *OPTIONS]
-        line += ["--out-dir", str(folder / "out"), "-j", "1"]
+        line = command(names, folder / "out", "-j", "1")
         run = measuring.run(line, codes=(1,))  # none of the pictures exists
         table.add(f"{count:,}", f"{run.seconds:.1f}", f"{run.peak_bytes / 1e6:.0f}")
         names.unlink()
