@@ -422,6 +422,21 @@ def test_a_failing_object_does_not_stop_the_others(convcli: Runner, bucket: Buck
     assert len(list((tmp_path / "out").iterdir())) == 3
 
 
+def test_a_large_object_that_changes_while_it_is_read(
+    convcli: Runner, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("convcli.files.remote.reading.BLOCK", 1 << 12)
+    bucket.put_all({"cat.png": PICTURE})
+
+    def change(request: Request) -> None:
+        if request.number == 4:
+            bucket.put_all({"cat.png": PICTURE[::-1]})
+
+    bucket.proxy.fault = change
+    ran = convcli("apply", f"{bucket}/cat.png", *BOX, "-o", tmp_path / "out.png")
+    assert_failed(ran, 1, f"{bucket}/cat.png: has changed while it was read; try again\n")
+
+
 def test_a_server_that_does_not_answer(
     convcli: Runner, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

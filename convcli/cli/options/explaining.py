@@ -8,6 +8,7 @@ from convcli.cli.terminal.output import message
 from convcli.cli.window_files import WindowFiles
 from convcli.errors import UsageError, parse_choice
 from convcli.files.streams import STREAM
+from convcli.files.urls import redacted, without_secrets
 from convcli.sizes.text import parse_padding, parse_pair
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class ExplainRequest:
             return ()
         order = () if self.order is None else ("--order", self.order)
         number = () if self.map is None else ("--map", f"{self.map}")
-        return ("--kernel", self.kernel, *order, *number)
+        return ("--kernel", without_secrets(self.kernel), *order, *number)
 
     @property
     def command_words(self) -> tuple[str, ...]:
@@ -108,7 +109,7 @@ class ExplainRequest:
             return ()
         frame = () if self.frame is None else ("--frame", f"{self.frame}")
         channels = () if self.channels in (None, "each") else ("--channels", f"{self.channels}")
-        return ("convcli", "explain", self.image, *frame, *channels)
+        return ("convcli", "explain", redacted(self.image), *frame, *channels)
 
     def load(self, image: str, recipe: "Recipe") -> "Picture":
         """Read the picture, if it and its result fit into memory."""

@@ -218,6 +218,22 @@ def test_names_of_results_come_from_the_path(convcli: Runner, server: Server, in
     assert [path.name for path in (in_folder / "out").iterdir()] == ["my cat-box.csv"]
 
 
+@pytest.mark.parametrize("output", ["page.html", "window.svg", None])
+def test_explanations_hold_no_secrets(
+    convcli: Runner, server: Server, in_folder: Path, output: str | None
+) -> None:
+    content = b"1 2 3\n4 5 6\n7 8 9\n"
+    server.objects["/a.csv?token=secret"] = server.objects["/k.csv?token=secret"] = content
+    options = ("--json",) if output is None else ("-o", output)
+    url, kernel = f"{server.url}/a.csv?token=secret", f"@{server.url}/k.csv"
+    ran = convcli("explain", url, "--filter", "box", "--at", "1,1", *options)
+    assert (ran.code, ran.err) == (0, "")
+    written = "" if output is None else (in_folder / output).read_text()
+    assert "secret" not in ran.out + written
+    ran = convcli("explain", "--kernel", f"{kernel}?token=secret", url, "--at", "1,1")
+    assert (ran.code, "secret" in ran.out + ran.err) == (2, False)
+
+
 @pytest.mark.parametrize("last", ["%2e%2e", "..", "%2Fetc%2Fpasswd", "%00", ""])
 def test_no_name_leads_out_of_the_folder(convcli: Runner, server: Server, in_folder: Path, last: str) -> None:
     server.objects[f"/a/{last}?x"] = server.objects["/?x"] = server.objects[f"/a/{last.upper()}?x"] = b"1 2\n"
