@@ -24,9 +24,9 @@ __all__ = [
 
 WEB = ("http", "https")
 ALIASES = {"s3a": "s3", "gcs": "gs", "abfs": "az", "abfss": "az"}
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://", re.ASCII)  # two letters: C:// is a drive of Windows
-_URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^\s'\"<>]+", re.ASCII)
-_WILDCARD = re.compile(r"[*?\[]")
+SCHEME = r"(?a:([A-Za-z][A-Za-z0-9+.-]+)://)"  # two letters: C:// is a drive of Windows
+URL_IN_TEXT = r"(?a:[A-Za-z][A-Za-z0-9+.-]+://[^\s'\"<>]+)"
+WILDCARD = r"[*?\[]"
 MAX_TEXT = 300  # characters of a library's message
 
 
@@ -38,7 +38,7 @@ def is_url(name: object) -> bool:
     >>> is_url("s3://bucket/cat.png"), is_url("./s3://bucket"), is_url("C://cat.png")
     (True, False, False)
     """
-    return isinstance(name, str) and _SCHEME.match(name) is not None
+    return isinstance(name, str) and "://" in name and re.match(SCHEME, name) is not None
 
 
 def split_url(url: str) -> tuple[str, str, str]:
@@ -126,7 +126,7 @@ def redacted(name: str) -> str:
     >>> redacted("s3://bucket/me@home?.png"), redacted("cat.png?a=b")
     ('s3://bucket/me@home?.png', 'cat.png?a=b')
     """
-    match = _SCHEME.match(name)
+    match = re.match(SCHEME, name) if "://" in name else None
     if match is None:
         return name
     scheme, rest = match[1].lower(), name[match.end() :]
@@ -162,12 +162,12 @@ def has_wildcard(url: str) -> bool:
     >>> has_wildcard("s3://bucket/*.png"), has_wildcard("https://host/cat?id=1")
     (True, False)
     """
-    return split_url(url)[0] not in WEB and _WILDCARD.search(url) is not None
+    return split_url(url)[0] not in WEB and re.search(WILDCARD, url) is not None
 
 
 def without_secrets(text: str) -> str:
     """Return a text with the URLs in it as `redacted` shows them."""
-    return _URL_IN_TEXT.sub(lambda match: redacted(match[0]), text) if "://" in text else text
+    return re.sub(URL_IN_TEXT, lambda match: redacted(match[0]), text) if "://" in text else text
 
 
 def split_pattern(url: str) -> tuple[str, re.Pattern[str], bool]:
@@ -188,7 +188,7 @@ def split_pattern(url: str) -> tuple[str, re.Pattern[str], bool]:
     >>> start, deep, [bool(pattern.fullmatch(f"s3://bucket/a/{name}")) for name in ("b.png", "c/b.png")]
     ('s3://bucket/a/', False, [True, False])
     """
-    first = _WILDCARD.search(url)
+    first = re.search(WILDCARD, url)
     if first is None:
         return url, re.compile(re.escape(url)), False
     pattern, position = "", 0

@@ -21,7 +21,6 @@ from convcli.pictures.frames import FrameRange
 from convcli.pictures.limits import DEFAULT_LIMITS, MAX_PIXELS, Limits
 from convcli.pictures.npy import MAX_COLORS, NPY_MAGIC, read_npy
 from convcli.pictures.picture import Picture, PictureKind
-from convcli.pictures.regions.region import Region, RegionLike, as_region
 from convcli.pictures.text_matrices import parse_matrix
 from convcli.sizes.per_axis import whole_number
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from convcli.pictures.formats.frame_reading.container import FramePicture, Frames
+    from convcli.pictures.regions.region import Region, RegionLike
 
 __all__ = ["load_frames", "load_picture", "read_image", "read_picture", "reading_limits"]
 
@@ -115,7 +115,11 @@ def read_picture(
     """
     limits, frame = reading_limits(max_pixels, frame)
     level = None if level is None else whole_number(level, "level", 0)
-    part = None if region is None else as_region(region)
+    part = None
+    if region is not None:
+        from convcli.pictures.regions.region import as_region  # late: most pictures are read whole
+
+        part = as_region(region)
     return load_picture(*_source_and_name(source), limits, frame=frame, level=level, region=part)
 
 

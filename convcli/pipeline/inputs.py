@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from convcli.errors import ImageError, UsageError, describe_os_error
-from convcli.files.name_lists import MAX_NAME_BYTES, read_names
 from convcli.files.opening import is_zarr
 from convcli.files.streams import STREAM, input_name, refuse_terminal
 from convcli.files.urls import file_name, has_wildcard, is_url, local_name, redacted
@@ -213,6 +212,8 @@ def check_names(names: Sequence[str], what: str = "IMAGE") -> None:
 
 def _read_list(file: str, *, hold_all: bool) -> tuple[list[Source], Iterable[Source]]:
     """Return the first names in a list, which are held, and the rest."""
+    from convcli.files.name_lists import read_names  # late, here and below: most inputs are named one by one
+
     names, held, size = read_names(file), list[Source](), 0
     option = f"--files0-from {redacted(file)}"
     for name in names:
@@ -253,6 +254,8 @@ def _later_sources(file: str, names: Iterator[str], number: int) -> Iterator[Sou
 
 def _wrong_name(name: str, number: int) -> str:
     """Return what is wrong with a name in a list, or nothing."""
+    from convcli.files.name_lists import MAX_NAME_BYTES
+
     if not name:
         return f"name number {number} is empty"
     if len(name) <= MAX_NAME_BYTES:
