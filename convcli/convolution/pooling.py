@@ -284,13 +284,13 @@ def measure_raster(raster: Raster) -> Statistics:
     Examples
     --------
     >>> raster = Raster.packed(bytes([1, 2, 3, 6]), 2, 2)
-    >>> not is_compiled() or measure_raster(raster) == Statistics(lowest=1, highest=6, mean=3.0)
+    >>> not is_compiled() or measure_raster(raster) == Statistics(1, 6, 3.0, 4)
     True
     """
     from convcli.compiled import core  # late: it may not be installed
 
     lowest, highest, total = core.measure(raster.samples, raster.channels or 1)
-    return Statistics(lowest, highest, total / prod(raster.shape))
+    return Statistics(lowest, highest, total / prod(raster.shape), prod(raster.shape))
 
 
 def pool_weighted(

@@ -359,7 +359,7 @@ def _widened(numbers: NDArray[Any]) -> NDArray[Any]:
 
 
 def _stretched(numbers: NDArray[Any], white: int, statistics: Statistics) -> NDArray[Any]:
-    lowest, highest, _ = statistics
+    lowest, highest = statistics.lowest, statistics.highest
     if lowest is None or highest is None or lowest == highest:
         return np.where(np.isfinite(numbers), 0.0, numbers)
     if numbers.dtype.kind in "iu":  # unsigned differences are exact

@@ -17,11 +17,12 @@ LARGE = 2.0**900  # sums of larger values could overflow although their mean doe
 
 
 class Statistics(NamedTuple):
-    """Statistics of the finite values of a result; None if there are none."""
+    """Statistics of the finite values of a result, and how many these are; None if there are none."""
 
     lowest: int | float | None
     highest: int | float | None
     mean: float | None
+    values: int = 0
 
 
 class RunningStatistics:
@@ -33,7 +34,7 @@ class RunningStatistics:
     >>> both.add(2, np.array([5, np.nan]))
     >>> both.add(0, np.array([1, 3]))
     >>> both.result()
-    Statistics(lowest=1, highest=5.0, mean=3.0)
+    Statistics(lowest=1, highest=5.0, mean=3.0, values=3)
     """
 
     def __init__(self) -> None:
@@ -67,9 +68,9 @@ class RunningStatistics:
         )
         lowest, highest, count = min(lows), max(highs), sum(counts)
         if max(highest, -lowest) <= LARGE:
-            return Statistics(lowest, highest, sum(totals) / count)
+            return Statistics(lowest, highest, sum(totals) / count, count)
         mean = sum(map(int, totals)) // count  # rounded, so it may lie slightly outside the range
-        return Statistics(lowest, highest, float(min(max(mean, int(lowest)), int(highest))))
+        return Statistics(lowest, highest, float(min(max(mean, int(lowest)), int(highest))), count)
 
 
 def _total(values: NDArray[Any], *, large: bool) -> int | float:
@@ -87,7 +88,7 @@ def measure(values: NDArray[Any]) -> Statistics:
     Examples
     --------
     >>> measure(np.array([[1, 2], [3, 6]], np.uint8))
-    Statistics(lowest=1, highest=6, mean=3.0)
+    Statistics(lowest=1, highest=6, mean=3.0, values=4)
     """
     running = RunningStatistics()
     rows = max(1, STRIP // max(1, values[0].size)) if values.ndim and values.size else 1

@@ -66,7 +66,8 @@ class Axis(NamedTuple):
         3
         """
         dilation = self.dilation if self.window > 1 else 1
-        return self._replace(stride=min(self.stride, self.span + 1), dilation=dilation)
+        beyond = self.side + self.before if self.ceil else 0  # no window starts there, not even rounded up
+        return self._replace(stride=min(self.stride, max(abs(self.span) + 1, beyond)), dilation=dilation)
 
     @property
     def spread(self) -> int:

@@ -105,6 +105,19 @@ def test_alpha_and_the_background_by_tiles(convcli: Runner) -> None:
         np.testing.assert_array_equal(tifffile.imread("0.tif"), tifffile.imread("1.tif"))
 
 
+def test_a_colored_background_makes_gray_tiles_a_color(convcli: Runner) -> None:
+    gray = np.random.default_rng(6).integers(0, 256, (100, 30, 2), np.uint8)
+    tifffile.imwrite("gray.tif", gray, photometric="minisblack", extrasamples=["unassalpha"], tile=(16, 16))
+    records = []
+    for way in ([], ["--by-tiles"]):
+        command = ["apply", "gray.tif", "--filter", "box", "--background", "#ff8800", "--json", *way]
+        ran = convcli(*command, "-o", f"{len(way)}.tif")
+        assert ran.code == 0
+        records.append(json.loads(ran.out))
+    assert [record["shape_in"] for record in records] == ["100x30x3"] * 2
+    np.testing.assert_array_equal(tifffile.imread("0.tif"), tifffile.imread("1.tif"))
+
+
 def test_results_of_tiles_are_tiff_files(convcli: Runner, cat: Array) -> None:
     assert convcli("apply", "cat.tif", "--filter", "sobel", "--by-tiles").out == "cat-sobel.tiff\n"
     expected = library.render(library.apply_filter(cat, "sobel"))

@@ -627,3 +627,16 @@ def test_adaptive_windows(n: int, out: int) -> None:
 def test_a_single_adaptive_window_sees_everything() -> None:
     axis = AdaptiveAxis(side=7, output=1)
     assert (axis.spread, axis.formula()) == (None, "1 window of 7 pixels")
+
+
+@given(st.integers(1, 12), st.integers(1, 6), st.data(), st.integers(1, 30), st.booleans())
+def test_bounded_steps_give_the_same_output(
+    side: int, window: int, data: st.DataObject, stride: int, ceil: bool
+) -> None:
+    before, after = (data.draw(st.integers(0, window // 2)) for _ in range(2))
+    axis = Axis(side, window, before, after, stride, ceil=ceil)
+    assume(axis.output >= 1)
+    bounded = axis.with_bounded_steps()
+    assert bounded.output == axis.output
+    assert bounded.stride <= max(side + window, axis.stride)
+    assert 1 <= axis._replace(stride=10**30).with_bounded_steps().stride <= side + 2 * window

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from convcli.pictures.picture import Picture
-from convcli.pictures.regions.properties import LargePicture
+from convcli.pictures.regions.properties import LargePicture, Properties
 
 __all__ = ["Flattened"]
 
@@ -23,8 +25,17 @@ class Flattened(LargePicture):
     def __init__(self, large: LargePicture, flatten: Callable[[Picture], Picture]) -> None:
         super().__init__()
         self._large, self._flatten = large, flatten
-        self.properties = large.properties._replace(has_alpha=False)
+        flat = flatten(_blank(large.properties))  # a color makes gray a color, too
+        size = *large.properties.size[:2], flat.channels
+        self.properties = large.properties._replace(size=size, has_alpha=False)
 
     def read(self, start: int, stop: int, jobs: int | None = None) -> Picture:
         """Read the rows from `start` to `stop`, of the whole width."""
         return self._flatten(self._large.read(start, stop, jobs))
+
+
+def _blank(properties: Properties) -> Picture:
+    """Return a transparent pixel of a picture."""
+    channels = properties.size[2]
+    pixels = np.zeros((1, 1, channels)[: 2 if channels == 1 else 3], properties.dtype)
+    return Picture(pixels, np.zeros((1, 1), properties.dtype), properties.kind)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
+from math import prod
 from operator import gt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -103,13 +105,15 @@ class StripRun:
         """Divide the result into strips; in each, padding shows rows of the same strip."""
         rows, values = self._rows, self._size[1] * self.picture_kind.size[2]
         wanted = STRIP_BYTES // (values * self.picture_kind.itemsize * rows.stride)
-        least = 0 if self._strips.wraps else 2 * max(rows.before, rows.after) // rows.stride + 1
-        height = max(tile_rows, wanted // tile_rows * tile_rows, -(-least // tile_rows) * tile_rows)
+        mirrored = 2 * max(rows.before, rows.after) + 1  # the padding, as many rows, and that between
+        least = 1 if self._strips.wraps else -(-max(mirrored - rows.extent, 0) // rows.stride) + 1
+        unit = max(1, tile_rows // rows.stride)
+        height = max(unit, wanted // unit * unit, -(-least // unit) * unit)
         starts = list(range(0, rows.output, height))
         if len(starts) > 1 and rows.output - starts[-1] < least:
             del starts[-1]  # its padding may show rows of the strip before
         stops = [*starts[1:], rows.output]
-        return [
+        spans = [
             _Span(
                 start,
                 stop,
@@ -118,12 +122,19 @@ class StripRun:
             )
             for start, stop in zip(starts, stops, strict=True)
         ]
+        if len(spans) == 1 and not self._strips.wraps:  # its window may show nothing but padding
+            spans = [spans[0]._replace(end_row=max(spans[0].end_row, self._size[0]))]
+        return spans
 
     @property
     def largest_strip(self) -> InputKind:
         """What is known of the picture that the largest strip is."""
-        height = max(min(span.end_row, self._size[0]) - max(span.first_row, 0) for span in self.spans)
-        return self.picture_kind._replace(size=(height, *self.picture_kind.size[1:]))
+        height, wraps = self._size[0], self._strips.wraps
+        rows = max(
+            span.end_row - span.first_row if wraps else min(span.end_row, height) - max(span.first_row, 0)
+            for span in self.spans
+        )
+        return self.picture_kind._replace(size=(rows, *self.picture_kind.size[1:]))
 
     def strip_recipe(self, span: _Span, known: Statistics | None = None) -> Recipe:
         """Return the recipe of a strip."""
@@ -213,8 +224,7 @@ class _Totals:
     def __init__(self) -> None:
         self._first: Result | None = None
         self._record: dict[str, Any] = {}
-        self._count = 0
-        self._total: int | float = 0
+        self._means = list[tuple[float, int]]()  # of each strip, and of how many values
         self._size = 0
         self._losses = list[Losses]()
         self._rows = list[tuple[NDArray[Any], NDArray[Any]]]()
@@ -245,11 +255,9 @@ class _Totals:
         self._size += values
         mean: Any = record.get("mean")
         if mean is not None:
-            counted = values - (result.values.losses.nan if result.values is not None else 0)
-            total = mean * counted
-            # Sums of integers are exact, and so is their mean then.
-            self._total += round(total) if "int" in str(record["dtype"]) else total
-            self._count += counted
+            measured = None if result.values is None else result.values.statistics
+            counted = _finite_count(result.picture) if measured is None else measured.values
+            self._means.append((mean, counted))
         if result.values is not None:
             self._losses.append(result.values.losses)
             self._rows.append((_row(picture).pixels, _row(result.picture).pixels))
@@ -259,8 +267,8 @@ class _Totals:
         assert self._first is not None
         assert self._picture is not None
         first, record = self._first, self._record | dict(of_whole)
-        if self._count:
-            record["mean"] = self._total / self._count
+        if self._means:
+            record["mean"] = self._mean(is_whole="int" in str(record["dtype"]))
         if "shape_in" in record:
             record["shape_in"] = format_size(shape_in)
             record["shape_out"] = format_size((height, *first.picture.shape[1:]))
@@ -275,6 +283,13 @@ class _Totals:
             is_saturation_noted=pixel_notes.on_saturation,
         )
 
+    def _mean(self, *, is_whole: bool) -> float:
+        """Return the mean of all finite values; sums of whole numbers are exact, and so is their mean."""
+        count = sum(counted for _, counted in self._means)
+        if is_whole:
+            return sum(round(mean * counted) for mean, counted in self._means) / count
+        return math.fsum(mean * (counted / count) for mean, counted in self._means)
+
     def _pixel_notes(self, values: RenderedValues) -> PixelNotes:
         assert self._picture is not None
         record, statistics = self._record, None
@@ -283,6 +298,13 @@ class _Totals:
         merged = values._replace(losses=Losses.sum(self._losses), statistics=statistics)
         before, after = (np.concatenate(rows) for rows in zip(*self._rows, strict=True))
         return PixelNotes.of(self._picture.changed(pixels=before, alpha=None), after, merged, self._size)
+
+
+def _finite_count(picture: Picture) -> int:
+    """Return how many values are neither NaN nor infinite."""
+    if picture.raster is not None or picture.pixels.dtype.kind != "f":
+        return prod(picture.shape)
+    return int(np.count_nonzero(np.isfinite(picture.pixels)))
 
 
 def _row(picture: Picture) -> Picture:

@@ -102,9 +102,12 @@ class _FilterStrips(Strips):
 
     def number_type(self, picture: InputKind) -> str | None:
         kernels = self._kernels()
-        if not picture.dtype.startswith("f") and self.rendering.may_weigh(picture, kernels):
+        if picture.is_numeric or self.rendering.mapping(as_numbers=True) != SignedMapping.RAW:
+            return None
+        is_whole = all(np.equal(np.mod(taps, 1), 0).all() for taps in kernels)
+        if is_whole and self.rendering.may_weigh(picture, kernels):
             return "float64"  # windows that hold transparent pixels give fractions
-        return "int64" if picture.itemsize == 8 and picture.dtype.startswith("u") else None
+        return None
 
     def axes(self, size: tuple[int, int]) -> tuple[Axis, Axis]:
         window = self.window

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from convcli.errors import ImageError, OutputError, OutputExists
 from convcli.files.atomic import check_target, has_temporaries, remove_temporaries
 from convcli.files.identity import FileIds
-from convcli.pictures.picture import Picture
+from convcli.pictures.picture import Picture, PictureKind
 from convcli.pictures.regions.opening import open_large
 from convcli.pictures.regions.properties import UNKNOWN_STORAGE, Storage
 from convcli.pictures.regions.writing.zarr import write_zarr
@@ -27,6 +27,19 @@ from tests.pictures.regions.tiff_files import random_samples
 def read(path: Path, name: str = "") -> NDArray[Any]:
     found: Any = zarr.open(path, mode="r")
     return np.asarray((found[name] if name else found)[...])
+
+
+def test_every_type_of_64_bits_is_written(tmp_path: Path) -> None:
+    for dtype in (np.ulonglong, np.ulong, np.longlong):  # two of C's types are as long
+        array = np.arange(12, dtype=dtype).reshape(3, 4)
+        write_zarr(
+            tmp_path / "x.zarr",
+            strips(Picture(array, kind=PictureKind.ARRAY), [2]),
+            3,
+            UNKNOWN_STORAGE,
+            replace=True,
+        )
+        np.testing.assert_array_equal(read(tmp_path / "x.zarr"), array)
 
 
 def names(folder: Path) -> list[str]:

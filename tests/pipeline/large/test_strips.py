@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from convcli.convolution.pooling import PoolMode
 from convcli.convolution.rendering import SignedMapping
+from convcli.convolution.weighted import NanMode
 from convcli.errors import SizeError
 from convcli.kernels.banks import MapCombination, as_filter, combine_maps, orientation_bank
 from convcli.networks.layer_types.pooling import Pooling
@@ -20,6 +21,7 @@ from convcli.pipeline.recipes.pooling import pool_recipe
 from convcli.pipeline.recipes.recipe import Recipe, Result
 from convcli.pipeline.recipes.rendering import Rendering
 from convcli.pipeline.recipes.window import SlidingWindow
+from convcli.sizes.per_axis import Padding
 from convcli.sizes.text import NamedPadding
 
 
@@ -180,6 +182,95 @@ def test_strips_of_banks_are_those_of_the_whole(
     as_numbers = bool(recipe.as_numbers)
     found = run_strips(recipe, picture, as_numbers=as_numbers, tile_rows=7)
     assert_same(found, recipe.run(picture, as_numbers))
+
+
+def filter_recipe(
+    name: str, window: SlidingWindow, signed: SignedMapping, nan: NanMode = NanMode.KEEP
+) -> Recipe:
+    rendering = Rendering(Channels.EACH, signed, 1, (0,), False, nan=nan)
+    return convolution_recipe(as_filter(name), window, rendering, measured=True)
+
+
+@pytest.mark.parametrize("border", ["zero", "constant:9", "edge", "reflect", "symmetric", "wrap"])
+@pytest.mark.parametrize("height", [1, 2, 9, 40])
+@pytest.mark.parametrize(
+    ("padding", "stride", "dilation"),
+    [
+        (7, 24, 1),
+        (11, 25, 1),
+        (30, 1, 1),
+        (((40, 3), (1, 1)), 5, 1),
+        ("same", 1, 8),
+        (((0, 50), (9, 0)), 7, 12),
+    ],
+)
+def test_windows_beyond_the_picture(
+    border: str, height: int, padding: Padding, stride: int, dilation: int
+) -> None:
+    window = SlidingWindow.of(padding, border, (stride, 1), (dilation, 1))
+    picture = make_picture(height, height, 6, "gray")
+    for name in ("sobel-x", "box:size=5"):
+        recipe = filter_recipe(name, window, SignedMapping.RAW)
+        try:
+            expected = recipe.run(picture, True)
+        except SizeError:
+            continue
+        for tile_rows in (1, 3):
+            assert_same(run_strips(recipe, picture, as_numbers=True, tile_rows=tile_rows), expected)
+
+
+@pytest.mark.parametrize("height", [1, 2, 5, 19])
+def test_pooling_whose_last_window_is_rounded_up(height: int) -> None:
+    picture = make_picture(height, height, 7, "alpha")
+    for stride in (4, 9, 10**20):
+        recipe = pool_recipe(
+            Pooling(window=(3, 3), stride=(stride, 1), padding=((1, 0), (1, 1)), ceil=True), PoolMode.AVG
+        )
+        assert_same(run_strips(recipe, picture, as_numbers=False), recipe.run(picture, False))
+
+
+@pytest.mark.parametrize("signed", [SignedMapping.RAW, SignedMapping.STRETCH, SignedMapping.ABS])
+def test_only_finite_values_count_in_the_mean(signed: SignedMapping) -> None:
+    pixels = np.arange(60, dtype=np.float64).reshape(12, 5) * 2e306
+    pixels[0, :4] = np.inf
+    pixels[7, 1:3] = -np.inf
+    pixels[9, 0] = np.nan
+    picture = Picture(pixels, kind=PictureKind.ARRAY)
+    recipe = filter_recipe("identity", SlidingWindow.of(), signed)
+    as_numbers = signed == SignedMapping.RAW
+    assert_same(run_strips(recipe, picture, as_numbers=as_numbers), recipe.run(picture, as_numbers))
+    recipe = pool_recipe(Pooling(window=(1, 1)), PoolMode.MAX)
+    assert_same(run_strips(recipe, picture, as_numbers=True), recipe.run(picture, True))
+
+
+@pytest.mark.parametrize("name", ["gaussian", "box", "sobel-x", "identity"])
+@pytest.mark.parametrize("kind", ["alpha", "whole numbers"])
+def test_numbers_have_the_dtype_that_they_have_in_memory(name: str, kind: str) -> None:
+    if kind == "alpha":
+        picture = make_picture(3, 20, 5, kind)
+    else:
+        picture = Picture(np.arange(-50, 50, dtype=np.int8).reshape(20, 5), kind=PictureKind.NUMBERS)
+    recipe = filter_recipe(name, SlidingWindow.of(), SignedMapping.RAW, NanMode.IGNORE)
+    expected = recipe.run(picture, True)
+    found = run_strips(recipe, picture, as_numbers=True)
+    assert_same(found, expected)
+
+
+def test_maps_that_become_pixels_are_pixels_in_every_strip() -> None:
+    picture = Picture(np.arange(-50, 50, dtype=np.int8).reshape(20, 5), kind=PictureKind.NUMBERS)
+    rendering = Rendering(Channels.EACH, SignedMapping.GRAY, 1, (0,), False, nan=NanMode.IGNORE)
+    recipe = convolution_recipe(orientation_bank("prewitt:3"), SlidingWindow.of(), rendering, measured=True)
+    found = run_strips(recipe, picture, as_numbers=True)
+    assert found.picture.pixels.dtype == np.uint8
+    assert_same(found, recipe.run(picture, True))
+
+
+def test_large_strides_do_not_make_strips_large() -> None:
+    large = Recorded(make_picture(3, 400, 5, "gray"))
+    recipe = pool_recipe(Pooling(window=(2, 2), stride=(20, 20)), PoolMode.MAX)
+    run = StripRun(recipe, large, as_numbers=False, tile_rows=16, jobs=1, show_share=lambda _: None)
+    assert sum(len(part.pixels) for part in run.pictures()) == run.height == 20
+    assert max(stop - start for start, stop in large.reads) == run.largest_strip.size[0] == 2
 
 
 def test_wrapped_alpha_below_wide_padding_takes_the_whole_picture() -> None:

@@ -81,7 +81,7 @@ def write_zarr(
     OutputError
         The target exists and `replace` is false, it is no Zarr array, or it cannot be written.
     """
-    made = _Made(strips, height, storage, halve)
+    made = _Made(redacted(str(target)), strips, height, storage, halve)
     if is_url(target):
         if inputs is not None and str(target) in inputs:
             raise OutputError(redacted(str(target)), INPUT_MESSAGE)
@@ -139,7 +139,10 @@ class _Made:
         On what is not kept, after it was written.
     """
 
-    def __init__(self, strips: Iterable[Picture], height: int, storage: Storage, halve: Halve | None) -> None:
+    def __init__(
+        self, name: str, strips: Iterable[Picture], height: int, storage: Storage, halve: Halve | None
+    ) -> None:
+        self.name = name
         self.strips = strips
         self.height = height
         self.storage = storage
@@ -159,7 +162,7 @@ class _Made:
             raise
         except Exception as error:  # Zarr may raise anything
             why = " ".join(str(error).split()) or type(error).__name__
-            raise OutputError(str(folder.parent), f"Zarr failed: {why}") from None
+            raise OutputError(self.name, f"Zarr failed: {why}") from None
 
     def write(self, store: Any, save: Callable[[str, bytes], None]) -> None:
         """Write chunks to a store, then call `save` with the keys and contents of the metadata."""
@@ -223,7 +226,8 @@ def _describe(
     is_group = is_pyramid or storage.pixel_size is not None
     axes = ("c" if channels and is_group else "") + "yx" + ("c" if channels and not is_group else "")
     chunk = _chunk(storage)
-    options: dict[str, Any] = {"dtype": first.pixels.dtype, "dimension_names": list(axes)}
+    dtype = np.dtype(first.pixels.dtype.str)  # Zarr does not know another type of C that is as long
+    options: dict[str, Any] = {"dtype": dtype, "dimension_names": list(axes)}
     if storage.compression in CODECS:
         codec = CODECS[storage.compression]
         options["compressors"] = None if codec is None else [codec()]
