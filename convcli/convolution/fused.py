@@ -113,7 +113,7 @@ def filter_pixels(
     --------
     >>> ramp = np.tile(np.arange(0, 250, 50, dtype=np.uint8), (3, 1))
     >>> filter_pixels(ramp, "sobel", padding="valid", scale=0.25, with_statistics=True).statistics
-    Statistics(lowest=100.0, highest=100.0, mean=100.0, values=9)
+    Statistics(lowest=100.0, highest=100.0, mean=100.0, values=3)
     """
     mapping = parse_choice(signed, SignedMapping, "signed")
     pixel_type(depth)  # raises if there is none
