@@ -90,7 +90,7 @@ class _Clients:
         """Return fsspec's file system for a URL, and the path in it."""
         scheme = split_url(url)[0]
         driver = _driver(scheme)
-        if scheme not in WEB and redacted(url).startswith(f"{url.partition('://')[0]}://***@"):
+        if scheme in WRITABLE and redacted(url).startswith(f"{url.partition('://')[0]}://***@"):
             raise RemoteError("has a password; give it to fsspec in its configuration or the environment")
         with self._lock:
             if self._thread is None:
