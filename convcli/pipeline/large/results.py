@@ -13,7 +13,7 @@ from convcli.pictures.formats.format_checks import check_holds
 from convcli.pictures.formats.output_formats import TILED, OutputFormat
 from convcli.pictures.limits import Limits
 from convcli.pictures.raster import held_bytes
-from convcli.pipeline.large.strips import StripRun
+from convcli.pipeline.large.strips import StripRun, computed_ahead
 from convcli.pipeline.outputs import Destination, Outputs
 from convcli.pipeline.recipes.pooling import halve
 from convcli.pipeline.recipes.recipe import Recipe, Result, wants_numbers
@@ -114,6 +114,8 @@ class LargeResult:
         assert self._destination.format is not None
         notes = list(check_holds(first, self._destination.format, target))
         notes += self._destination.notes_on_compression(self._destination.format)
+        if self._destination.jobs != 1:
+            strips = computed_ahead(strips)
         every = chain([first], strips)
         del first  # before the next is computed
         storage = self._storage.strided(*self._run.steps)

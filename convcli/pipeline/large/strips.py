@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from convcli.convolution.rendering import Losses
 from convcli.convolution.statistics import Statistics
 from convcli.errors import SizeError
+from convcli.parallel import BackgroundTask
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pipeline.recipes.notes import PixelNotes, RenderedValues
 from convcli.pipeline.recipes.recipe import InputKind, Recipe, Result
@@ -22,7 +23,7 @@ from convcli.sizes.text import format_size
 if TYPE_CHECKING:
     from convcli.pictures.regions.properties import LargePicture
 
-__all__ = ["StripRun"]
+__all__ = ["StripRun", "computed_ahead"]
 
 STRIP_BYTES = (
     1 << 24
@@ -209,6 +210,44 @@ class StripRun:
         height, width, channels = self._large.properties.size
         shape_in = (height, width, channels) if self._totals.has_channel_axis else (height, width)
         return self._totals.result(shape_in, self._rows.output, self._strips.record())
+
+
+def computed_ahead(pictures: Iterator[Picture]) -> Iterator[Picture]:
+    """Yield pictures, each computed on another thread while the one before it is written.
+
+    Examples
+    --------
+    >>> pictures = [Picture(np.full((1, 1), level, np.uint8)) for level in (3, 4)]
+    >>> [picture.pixels.item() for picture in computed_ahead(iter(pictures))]
+    [3, 4]
+    """
+
+    def advance() -> tuple[Picture | None, BaseException | None]:
+        try:
+            return next(pictures, None), None
+        except BaseException as error:  # raised again where the picture is needed
+            return None, error
+
+    def start() -> BackgroundTask[tuple[Picture | None, BaseException | None]] | None:
+        try:
+            return BackgroundTask(advance)
+        except RuntimeError:  # no more threads can be started
+            return None
+
+    task = start()
+    try:
+        while True:
+            picture, error = (task and task.result()) or advance()  # without a thread there is no result
+            if error is not None:
+                raise error
+            if picture is None:
+                return
+            task = start()
+            yield picture
+            del picture  # before the next is taken
+    finally:
+        if task is not None:
+            task.result()  # what it reads may be closed next
 
 
 def _joined(parts: list[Picture]) -> Picture:

@@ -1,5 +1,7 @@
 """Recipes on strips against the same recipes on the whole picture."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -8,14 +10,14 @@ from hypothesis import strategies as st
 from convcli.convolution.pooling import PoolMode
 from convcli.convolution.rendering import SignedMapping
 from convcli.convolution.weighted import NanMode
-from convcli.errors import SizeError
+from convcli.errors import ImageError, SizeError
 from convcli.kernels.banks import MapCombination, as_filter, combine_maps, orientation_bank
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.pictures.channels import Channels
 from convcli.pictures.picture import Picture, PictureKind
 from convcli.pictures.regions.whole import WholePicture
 from convcli.pipeline.large import strips
-from convcli.pipeline.large.strips import StripRun
+from convcli.pipeline.large.strips import StripRun, computed_ahead
 from convcli.pipeline.recipes.filtering import convolution_recipe
 from convcli.pipeline.recipes.pooling import pool_recipe
 from convcli.pipeline.recipes.recipe import Recipe, Result
@@ -294,3 +296,48 @@ def test_a_strip_reads_only_its_rows_and_those_next_to_it() -> None:
     assert len(list(run.pictures())) == 4
     assert large.reads == [(0, 11), (9, 21), (19, 31), (29, 40)]
     assert run.largest_strip.size == (12, 5, 1)
+
+
+class Countdown:
+    """An iterator of pictures that fails instead of giving the last; it knows whether it is at work."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+        self.is_working = False
+
+    def __iter__(self) -> "Countdown":
+        return self
+
+    def __next__(self) -> Picture:
+        self.is_working = True
+        time.sleep(0.01)
+        self.is_working = False
+        self.left -= 1
+        if not self.left:
+            raise ImageError("slide.tif", "is damaged")
+        return make_picture(self.left, 4, 4, "gray")
+
+
+@pytest.mark.parametrize("has_threads", [True, False])
+def test_an_error_on_another_thread_is_raised_behind_what_came_before(
+    monkeypatch: pytest.MonkeyPatch, has_threads: bool
+) -> None:
+    if not has_threads:
+
+        def refuse(_: object) -> None:
+            raise RuntimeError
+
+        monkeypatch.setattr(strips, "BackgroundTask", refuse)
+    ahead = computed_ahead(Countdown(3))
+    assert [next(ahead).shape, next(ahead).shape] == [(4, 4), (4, 4)]
+    with pytest.raises(ImageError, match="is damaged"):
+        next(ahead)
+
+
+def test_nothing_is_computed_any_more_when_a_write_has_failed() -> None:
+    pictures = Countdown(9)
+    ahead = computed_ahead(pictures)
+    next(ahead)
+    ahead.close()  # type: ignore[attr-defined] # it is a generator
+    assert not pictures.is_working
+    assert pictures.left in (7, 8)  # the thread may not have begun
