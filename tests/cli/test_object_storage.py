@@ -70,20 +70,26 @@ def proxy() -> Iterator[Proxy]:
         server.stop()
 
 
+@pytest.fixture(scope="module")
+def client(proxy: Proxy) -> Iterator[Any]:
+    """What another program uses, past the proxy."""
+    import boto3  # type: ignore[import-untyped] # it has no types
+
+    with pytest.MonkeyPatch.context() as patch, own_clients(patch, proxy.port):  # making clients takes long
+        made = boto3.client("s3", endpoint_url="http://{}:{}".format(*proxy.target))
+        yield made
+        made.close()
+
+
 numbers = count()
 
 
 @pytest.fixture
-def bucket(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    import boto3  # type: ignore[import-untyped] # it has no types
-
-    with own_clients(monkeypatch, proxy.port):
-        endpoint = "http://{}:{}".format(*proxy.target)
-        made = Bucket(boto3.client("s3", endpoint_url=endpoint), proxy, f"bucket{next(numbers)}")
-        proxy.reset()
-        yield made
-        proxy.reset()
-        made.client.close()
+def bucket(proxy: Proxy, client: Any) -> Iterator[Bucket]:
+    made = Bucket(client, proxy, f"bucket{next(numbers)}")
+    proxy.reset()
+    yield made
+    proxy.reset()
 
 
 @pytest.fixture
@@ -441,10 +447,11 @@ def test_a_server_that_does_not_answer(
     convcli: Runner, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("convcli.files.remote.clients.READ_SECONDS", 0.1)
-    monkeypatch.setattr("convcli.files.remote.clients.PAUSES", (0,))
     bucket.put_all({"cat.png": PICTURE})
     bucket.proxy.fault = lambda _: "stalled"
-    ran = convcli("apply", f"{bucket}/cat.png", *BOX, "-o", tmp_path / "out.png")
+    with own_clients(monkeypatch):
+        monkeypatch.setattr("convcli.files.remote.clients.PAUSES", (0,))
+        ran = convcli("apply", f"{bucket}/cat.png", *BOX, "-o", tmp_path / "out.png")
     assert_failed(ran, 1, f"{bucket}/cat.png: the connection fails (tried 2 times): ")
     assert "timeout" in ran.err.lower()
 
@@ -467,7 +474,8 @@ def test_no_credentials(
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
-    ran = convcli("apply", f"{bucket}/cat.png", *BOX, "-o", tmp_path / "out.png")
+    with own_clients(monkeypatch):
+        ran = convcli("apply", f"{bucket}/cat.png", *BOX, "-o", tmp_path / "out.png")
     assert_failed(
         ran, 1, f"{bucket}/cat.png: no credentials: Unable to locate credentials; for S3, set AWS_PROFILE"
     )
