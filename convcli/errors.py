@@ -156,7 +156,8 @@ def _similar_file(path: object) -> str | None:
             names = [entry.name for entry in islice(entries, MAX_COMPARED + 1)]
     except (OSError, ValueError):
         return None
-    near = closest_spelling(name, names, cutoff=0.8) if len(names) <= MAX_COMPARED else None
+    others = [other for other in names if other != name]  # a link to nothing has the name itself
+    near = closest_spelling(name, others, cutoff=0.8) if len(names) <= MAX_COMPARED else None
     return None if near is None else f"{folder}{slash}{near}"
 
 

@@ -223,6 +223,13 @@ def test_a_missing_picture_suggests_the_one_that_is_there(convcli: Runner) -> No
     assert ran.all == (1, "", "convcli: phto.png: no such file or directory: did you mean photo.png?\n")
 
 
+@pytest.mark.usefixtures("in_folder")
+def test_a_link_to_nothing_is_not_suggested_for_itself(convcli: Runner) -> None:
+    Path("photo-link.png").symlink_to("nothing.png")
+    ran = convcli("apply", "photo-link.png", "--filter", "box")
+    assert ran.all == (1, "", "convcli: photo-link.png: no such file or directory\n")
+
+
 def test_sizes_with_the_sign_of_multiplication_are_read(convcli: Runner) -> None:
     assert convcli("shape", "--n", "32×32", "--f", "5").all == (0, "28x28\n", "")
 

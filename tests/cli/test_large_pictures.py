@@ -118,6 +118,14 @@ def test_a_colored_background_makes_gray_tiles_a_color(convcli: Runner) -> None:
     np.testing.assert_array_equal(tifffile.imread("0.tif"), tifffile.imread("1.tif"))
 
 
+def test_a_background_of_64_bits_is_refused_as_in_memory(convcli: Runner) -> None:
+    rgba = np.arange(320, dtype=np.uint64).reshape(10, 8, 4)
+    tifffile.imwrite("rgba.tif", rgba, photometric="rgb", extrasamples=["unassalpha"])
+    for way in ([], ["--by-tiles"]):
+        ran = convcli("apply", "rgba.tif", "--filter", "box", "--background", "white", *way, "-o", "x.tif")
+        assert_failed(ran, 1, "rgba.tif: background: uint64 numbers have no black and white; leave it out")
+
+
 def test_results_of_tiles_are_tiff_files(convcli: Runner, cat: Array) -> None:
     assert convcli("apply", "cat.tif", "--filter", "sobel", "--by-tiles").out == "cat-sobel.tiff\n"
     expected = library.render(library.apply_filter(cat, "sobel"))

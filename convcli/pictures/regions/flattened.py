@@ -38,4 +38,5 @@ def _blank(properties: Properties) -> Picture:
     """Return a transparent pixel of a picture."""
     channels = properties.size[2]
     pixels = np.zeros((1, 1, channels)[: 2 if channels == 1 else 3], properties.dtype)
-    return Picture(pixels, np.zeros((1, 1), properties.dtype), properties.kind)
+    alpha = np.float64 if properties.dtype == "uint64" else pixels.dtype
+    return Picture(pixels, np.zeros((1, 1), alpha), properties.kind)

@@ -16,6 +16,7 @@ from convcli.pictures.formats.deep.tiff_parts import decode_part
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture
 from convcli.pictures.reading import load_picture
+from convcli.pictures.regions.ome import attributes
 from convcli.pictures.regions.opening import open_large
 from convcli.pictures.regions.properties import LargePicture, Storage
 from convcli.pictures.regions.reading import tiff_rows
@@ -363,3 +364,31 @@ def test_a_tiff_in_an_object_store() -> None:
     assert large is not None
     with large:
         assert np.array_equal(large.read(5, 60, 2).pixels, array[25:80, 10:60])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.uint64])
+def test_alpha_is_divided_out_of_the_largest_integers(dtype: Any) -> None:
+    most = np.iinfo(dtype).max
+    array = np.array([[[most, most // 2, 0, most], [9, 9, 9, 9]]], dtype)
+    array[0, 1, 3] = 0
+    found = load_picture(io.BytesIO(tiff(array, photometric="rgb", extrasamples=["assocalpha"])), "x.tif")
+    assert found.pixels.dtype == dtype
+    assert found.pixels[0, 0, 0] == most
+    assert abs(int(found.pixels[0, 0, 1]) - int(most // 2)) <= most >> 52
+    assert found.pixels[0, :, 2].tolist() == [0, 0]
+    assert found.pixels[0, 1].tolist() == [0, 0, 0]
+
+
+def test_infinite_colors_below_alpha_raise_no_warning() -> None:
+    array = np.array([[[np.inf, 1, np.nan, np.inf], [1, 2, 3, 0.5]]], np.float32)
+    found = load_picture(io.BytesIO(tiff(array, photometric="rgb", extrasamples=["assocalpha"])), "x.tif")
+    np.testing.assert_array_equal(found.pixels[0], [[np.nan, 0, np.nan], [2, 4, 6]])
+
+
+@pytest.mark.parametrize("text", ["<Image ", "<Pixels ", "<Image Name=", "x='", 'a="', "a = "])
+def test_long_descriptions_are_read_at_once(text: str) -> None:
+    description = f"<OME><Image {text * 100_000}><Pixels {text * 100_000}"
+    content = tiff(random_samples("u1", 20, 20), description=description, metadata=None)
+    with opened(content) as large:  # would take hours if the time grew as the square of the length
+        assert large.properties.storage.pixel_size is None
+        assert attributes(description, "Pixels") == {}

@@ -1,5 +1,6 @@
 """Zarr arrays and OME-Zarr pictures are read by rows as Zarr itself reads them."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,29 @@ def test_frames_and_limits(tmp_path: Path) -> None:
         opened(path, frame=1)
     with pytest.raises(ImageError, match="of memory but may use only 1 kB"):
         opened(path, limits=Limits(memory=1000))
+
+
+@pytest.mark.parametrize("place", ["c/1/0", "zarr.json"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_a_chunk_that_is_no_file_is_refused(place: str, kind: str, tmp_path: Path) -> None:
+    path = Path(made(tmp_path, random_samples("u1", 50, 60)))
+    file = path / place
+    file.unlink()
+    if kind == "pipe":
+        os.mkfifo(file)  # reading it would wait forever
+    elif kind == "device":
+        file.symlink_to("/dev/zero")  # reading it would take all memory
+    else:
+        file.mkdir()
+    why = f"has a folder, a pipe or a device in the place of its file {place}"
+    with pytest.raises(ImageError, match=why), opened(path) as large:
+        large.read(0, 50)
+
+
+def test_a_multiscale_without_arrays_is_no_picture(tmp_path: Path) -> None:
+    group = zarr.create_group(tmp_path / "x.zarr")
+    group.attrs["ome"] = {"multiscales": [{"axes": [{"name": "y"}, {"name": "x"}], "datasets": []}]}
+    assert error_of(tmp_path / "x.zarr") == "x.zarr: is not a picture: its multiscales list no arrays"
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])

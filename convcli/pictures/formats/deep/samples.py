@@ -160,11 +160,14 @@ def _divided(colors: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
         share = alpha[top : top + rows, :, np.newaxis].astype(np.float64)
         seen = share != 0
         if colors.dtype.kind == "f":
-            result[top : top + rows] = np.divide(strip, share, out=np.zeros_like(strip), where=seen)
+            with np.errstate(invalid="ignore", over="ignore"):  # infinite colors stay no colors
+                result[top : top + rows] = np.divide(strip, share, out=np.zeros_like(strip), where=seen)
             continue
-        most = float(np.iinfo(colors.dtype).max)
-        whole = np.divide(strip * most, share, out=np.zeros_like(strip), where=seen)
-        result[top : top + rows] = np.minimum(np.rint(whole), most).astype(colors.dtype)
+        most = np.iinfo(colors.dtype).max
+        whole = np.divide(strip * float(most), share, out=np.zeros_like(strip), where=seen)
+        is_most = whole >= float(most)  # as a float, that of 64 bits is one too large
+        result[top : top + rows] = np.where(is_most, 0, np.rint(whole)).astype(colors.dtype)
+        result[top : top + rows][is_most] = most
     return result
 
 

@@ -5,14 +5,17 @@ Source: the Zarr specifications, versions 2 and 3; OME-NGFF 0.4 and 0.5, multisc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from errno import EINVAL
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, NamedTuple
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarr.storage import LocalStore
 
 from convcli.errors import ConvcliError, ImageError
 from convcli.files.urls import is_url, local_name
@@ -95,9 +98,28 @@ def store_errors(place: str | Path) -> Iterator[None]:
 
 def _opened(source: str | Path, name: str) -> Any:
     try:
-        return zarr.open(source, mode="r")
+        return zarr.open(source if is_url(source) else _Folder(source, read_only=True), mode="r")
     except FileNotFoundError:
         raise ImageError(name, "is not a Zarr array: it has no zarr.json, .zarray or .zgroup") from None
+
+
+class _Folder(LocalStore):
+    """A folder whose chunks are files: it is never waited for a pipe, nor is a device read without an end."""
+
+    async def get(self, key: str, *args: Any, **options: Any) -> Any:
+        self._check(key)
+        return await super().get(key, *args, **options)
+
+    async def get_partial_values(self, prototype: Any, key_ranges: Iterable[tuple[str, Any]]) -> Any:
+        key_ranges = list(key_ranges)
+        for key, _ in key_ranges:
+            self._check(key)
+        return await super().get_partial_values(prototype, key_ranges)
+
+    def _check(self, key: str) -> None:
+        with suppress(FileNotFoundError, NotADirectoryError):  # missing chunks hold the fill value
+            if not S_ISREG((self.root / key).stat().st_mode):
+                raise OSError(EINVAL, f"has a folder, a pipe or a device in the place of its file {key}")
 
 
 def _levels(found: Any, name: str) -> list[_Level]:
@@ -113,6 +135,8 @@ def _levels(found: Any, name: str) -> list[_Level]:
             name, f"is a Zarr group without multiscales, so which array to read is not known{listed}"
         )
     image = multiscales[0]
+    if not image["datasets"]:
+        raise ImageError(name, "is not a picture: its multiscales list no arrays")
     axes = [axis if isinstance(axis, str) else str(axis["name"]) for axis in image.get("axes", "tczyx")]
     units = {
         str(axis["name"]): str(axis.get("unit", ""))
@@ -154,7 +178,7 @@ def _checked(array: Any, axes: str, pixel_size: tuple[float, float] | None, unit
     if dtype.kind not in "buif" or dtype.itemsize > 8:
         raise ImageError(name, f"holds values of the type {dtype}, which are not those of a picture")
     is_known = len(axes) == array.ndim == len(set(axes)) and {"y", "x"} <= set(axes) <= set("tczyx")
-    if not is_known or not array.size:
+    if not is_known or 0 in array.shape:
         raise ImageError(
             name, f"is not a picture: its shape is {array.shape}, with the axes {axes or 'unknown'}"
         )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from html import unescape
 from typing import Any
 
 import numpy as np
 
-from convcli.pictures.regions.ome import is_ome
+from convcli.pictures.regions.ome import attributes, is_ome
 from convcli.pictures.regions.properties import Storage
 
 __all__ = ["result_description"]
@@ -37,9 +35,9 @@ def result_description(
     if storage.pixel_size is not None:
         for axis, size in zip("YX", storage.pixel_size, strict=True):
             metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": storage.unit}
-    name = re.search(r'<(?:\w+:)?Image\b[^>]*\bName\s*=\s*"([^"]*)"', storage.description)
-    if name:
-        metadata["Name"] = unescape(name[1])
+    name = attributes(storage.description, "Image").get("Name")
+    if name is not None:
+        metadata["Name"] = name
     axes = ("C" if planes > 1 else "") + "YX" + ("S" if samples > 1 else "")
     sides = ((planes,) if planes > 1 else ()) + (height, width) + ((samples,) if samples > 1 else ())
     identifier = uuid5(NAMESPACE_OID, f"{storage.description}{sides}{dtype}")  # the same for the same result
