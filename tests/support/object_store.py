@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
-__all__ = ["Fault", "Proxy", "Request", "own_clients", "serving", "store_environment"]
+__all__ = ["Fault", "Proxy", "Request", "await_requests", "own_clients", "serving", "store_environment"]
 
 Fault = str
 """``503``; ``closed`` before it is answered; ``lost``: done, and not answered; ``cut``: half of the answer;
@@ -139,18 +139,17 @@ def store_environment(port: int) -> dict[str, str]:
 
 
 @contextmanager
-def own_clients(monkeypatch: pytest.MonkeyPatch, port: int | None = None) -> Iterator[None]:
+def own_clients(port: int | None = None) -> Iterator[None]:
     """Let convcli make new clients, of the S3 at a port, that repeat requests without long pauses."""
     clients = importlib.import_module("convcli.files.remote.clients")
-    if port is not None:
-        for name, value in store_environment(port).items():
-            monkeypatch.setenv(name, value)
     made = clients._Clients()
-    monkeypatch.setattr(clients, "_clients", made)
-    monkeypatch.setattr(clients, "PAUSES", (0, 0, 0, 0))
-    yield
-    while made.in_use.count:  # something is fetched that nobody waits for
-        time.sleep(0.01)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ({} if port is None else store_environment(port)).items():
+            patch.setenv(name, value)
+        patch.setattr(clients, "_clients", made)
+        patch.setattr(clients, "PAUSES", (0, 0, 0, 0))
+        yield
+    await_requests(made)
     for client in made._made.values():
         session = getattr(client, "_s3", None) or getattr(client, "_session", None)
         if session is not None:
@@ -159,3 +158,10 @@ def own_clients(monkeypatch: pytest.MonkeyPatch, port: int | None = None) -> Ite
     gc.collect()  # files that could not be opened close themselves in the loop
     made.pause()
     made._loop.close()
+
+
+def await_requests(clients: Any = None) -> None:
+    """Wait for what is fetched and nobody waits for."""
+    clients = clients or importlib.import_module("convcli.files.remote.clients")._clients
+    while clients.in_use.count:
+        time.sleep(0.01)

@@ -18,21 +18,26 @@ from convcli.files.remote.failures import described, is_transient
 from convcli.files.remote.listing import NameSet, find_objects, is_listed, list_objects
 from convcli.files.remote.reading import fetch_ahead, open_object
 from tests.support.command_line import SAMPLES, Runner, assert_failed
-from tests.support.object_store import own_clients
+from tests.support.object_store import await_requests, own_clients
 
 fsspec = pytest.importorskip("fsspec", reason="the extra cloud is not installed")
 
 NAMES = ("a/1.png", "a/2.PNG", "a/b/3.png", "a/b/.4.png", "a/.c/5.png", "a/6.txt", "ab/7.png", "8.png")
 
 
+@pytest.fixture(scope="module")
+def files() -> Iterator[Any]:
+    with own_clients():
+        yield fsspec.filesystem("memory")
+
+
 @pytest.fixture
-def memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def memory(files: Any) -> Iterator[Any]:
     """A store without objects."""
-    with own_clients(monkeypatch):
-        files = fsspec.filesystem("memory")
-        files.store.clear()
-        yield files
-        files.store.clear()
+    files.store.clear()
+    yield files
+    await_requests()
+    files.store.clear()
 
 
 def put(files: Any, *names: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from convcli.files.opening import open_input
 from tests.support.command_line import Runner, assert_failed, assert_refused
-from tests.support.object_store import own_clients, serving
+from tests.support.object_store import await_requests, own_clients, serving
 
 pytest.importorskip("aiohttp", reason="the extra cloud is not installed")
 
@@ -76,13 +76,20 @@ class Server:
             handler.wfile.write(content)
 
 
+@pytest.fixture(scope="module")
+def clients() -> Iterator[None]:
+    with own_clients():
+        yield
+
+
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(clients: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:  # noqa: ARG001
     monkeypatch.setattr("convcli.files.remote.reading.BLOCK", BLOCK)
     made = Server()
-    with serving(made.answer) as port, own_clients(monkeypatch):
+    with serving(made.answer) as port:
         made.url = f"http://127.0.0.1:{port}"
         yield made
+        await_requests()
 
 
 def read_all(url: str) -> bytes:
@@ -195,13 +202,11 @@ def test_failures_that_stay_are_described_without_secrets(
     assert len(server.requests) == tries
 
 
-def test_no_server(convcli: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("clients")
+def test_no_server(convcli: Runner, tmp_path: Path) -> None:
     with serving(lambda _: None) as port:
         pass
-    with own_clients(monkeypatch):
-        ran = convcli(
-            "apply", f"http://127.0.0.1:{port}/x?t=secret", "--filter", "box", "-o", tmp_path / "x.png"
-        )
+    ran = convcli("apply", f"http://127.0.0.1:{port}/x?t=secret", "--filter", "box", "-o", tmp_path / "x.png")
     assert_failed(
         ran, 1, f"http://127.0.0.1:{port}/x?***: the connection fails (tried 5 times): Connect call failed"
     )
