@@ -8,10 +8,11 @@ from convcli.errors import ConvcliError, ImageError, describe_os_error
 from convcli.files.opening import open_input, read_chunk
 from convcli.files.streams import STREAM, input_name, refuse_terminal, standard_input
 
-__all__ = ["MAX_NAME_BYTES", "read_names"]
+__all__ = ["LINES", "MAX_NAME_BYTES", "read_names", "wrong_name"]
 
 CHUNK_BYTES = 1 << 16
 MAX_NAME_BYTES = 1 << 20
+LINES = "contains lines, but names must be NUL-separated, as find -print0 writes them"
 
 
 def read_names(file: str) -> Iterator[str]:
@@ -42,3 +43,12 @@ def read_names(file: str) -> Iterator[str]:
         raise ImageError(input_name(file), describe_os_error(error)) from None
     if rest:
         yield os.fsdecode(rest)
+
+
+def wrong_name(name: str, number: int) -> str:
+    """Return what is wrong with a name in a list, or nothing."""
+    if not name:
+        return f"name number {number} is empty"
+    if len(name) <= MAX_NAME_BYTES:
+        return ""
+    return LINES if number == 1 and "\n" in name else f"name number {number} has over {MAX_NAME_BYTES} bytes"

@@ -3,7 +3,7 @@
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
@@ -19,7 +19,6 @@ __all__ = ["ALL_SHARDS", "Inputs", "Shard", "Source", "check_names", "gather_inp
 MAX_HELD_NAMES = 100_000  # of a list, which are checked before anything is started
 MAX_HELD_BYTES = 1 << 26
 MAX_NAMES_BYTES = 1 << 30  # of a list that has to be held
-LINES = "contains lines, but names must be NUL-separated, as find -print0 writes them"
 
 
 class Source(NamedTuple):
@@ -65,12 +64,19 @@ class Shard(NamedTuple):
 
     def has(self, name: str) -> bool:
         """Whether an input of this name belongs to it."""
-        if self.total == 1:
-            return True
+        return self.total == 1 or self.chooser()(name)
+
+    def chooser(self) -> Callable[[str], bool]:
+        """Return a faster `has`, for many names."""
         from hashlib import blake2b  # late: one run does without
 
-        hashed = int.from_bytes(blake2b(os.fsencode(name), digest_size=8).digest(), "big")
-        return hashed % self.total == self.number - 1
+        total, remainder = self.total, self.number - 1
+
+        def has(name: str) -> bool:
+            hashed = blake2b(os.fsencode(name), digest_size=8).digest()
+            return int.from_bytes(hashed, "big") % total == remainder
+
+        return has
 
 
 ALL_SHARDS = Shard(1, 1)
@@ -188,10 +194,9 @@ def gather_inputs(
         return Inputs(sources, sources, rest)
     if any(source.name == STREAM for source in sources):
         raise UsageError("--shard", "needs names of files, but - is standard input; name a file")
-    own = [source for source in sources if shard.has(source.name)]
-    return Inputs(
-        sources, own, rest and (source for source in rest if source.error or shard.has(source.name))
-    )
+    has = shard.chooser()
+    own = [source for source in sources if has(source.name)]
+    return Inputs(sources, own, rest and (source for source in rest if source.error or has(source.name)))
 
 
 def check_names(names: Sequence[str], what: str = "IMAGE") -> None:
@@ -212,12 +217,16 @@ def check_names(names: Sequence[str], what: str = "IMAGE") -> None:
 
 def _read_list(file: str, *, hold_all: bool) -> tuple[list[Source], Iterable[Source]]:
     """Return the first names in a list, which are held, and the rest."""
-    from convcli.files.name_lists import read_names  # late, here and below: most inputs are named one by one
+    from convcli.files.name_lists import (  # late, here and below: most runs have no list
+        LINES,
+        read_names,
+        wrong_name,
+    )
 
     names, held, size = read_names(file), list[Source](), 0
     option = f"--files0-from {redacted(file)}"
     for name in names:
-        if why := _wrong_name(name, len(held) + 1):
+        if why := wrong_name(name, len(held) + 1):
             if not held and next(names, None) is None:
                 break
             raise UsageError(option, why)
@@ -241,26 +250,17 @@ def _read_list(file: str, *, hold_all: bool) -> tuple[list[Source], Iterable[Sou
 
 def _later_sources(file: str, names: Iterator[str], number: int) -> Iterator[Source]:
     """Yield the rest of a list, from a name with this number on; what ends it early is its last source."""
+    from convcli.files.name_lists import wrong_name
+
     try:
         for number, name in enumerate(names, number):  # noqa: B020 -- goes on counting
-            if why := _wrong_name(name, number):
+            if why := wrong_name(name, number):
                 yield Source(file, error=f"{why}; the names behind it were not read")
                 return
             why = f"comes behind {MAX_HELD_NAMES} names in the list; move - up" if name == STREAM else ""
             yield Source(local_name(name), error=why)
     except ImageError as error:
         yield Source(file, error=error.why)
-
-
-def _wrong_name(name: str, number: int) -> str:
-    """Return what is wrong with a name in a list, or nothing."""
-    from convcli.files.name_lists import MAX_NAME_BYTES
-
-    if not name:
-        return f"name number {number} is empty"
-    if len(name) <= MAX_NAME_BYTES:
-        return ""
-    return LINES if number == 1 and "\n" in name else f"name number {number} has over {MAX_NAME_BYTES} bytes"
 
 
 def _find_pictures(source: Source, out_dir: str) -> list[Source]:

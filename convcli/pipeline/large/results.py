@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["LargeResult", "check_tiled"]
 
 TILE_ROWS, MAX_TILE_ROWS = 256, 1024  # of the output, if the input has no tiles, and at most
-COPIES = 3  # of a strip: what is read and its picture, what is computed and its tiles, and what is computed next
+COPIES = (
+    3  # of a strip: what is read and its picture, what is computed and its tiles, and what is computed next
+)
 
 
 def check_tiled(
