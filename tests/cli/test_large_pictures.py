@@ -260,6 +260,27 @@ def test_python_does_the_same(cat: Array, pyramid: list[Array]) -> None:
         library.filter_file("cat.tif", "sobel", by_tiles=True, frame="all")
 
 
+def test_parts_of_an_input_and_what_holds_it_are_never_replaced(convcli: Runner, cat: Array) -> None:
+    pytest.importorskip("zarr")
+    for name in ("a.zarr", "b.zarr"):
+        assert convcli("apply", "cat.tif", "--filter", "box", "-o", name).code == 0
+    Path("b.zarr").rename("a.zarr/b.zarr")
+    Path("cat.tif").rename("a.zarr/cat.tif")
+    with nothing_changes(Path()):
+        for source, options in {
+            "a.zarr": ["-o", "a.zarr/b.zarr"],
+            "a.zarr/b.zarr": ["-o", "a.zarr/"],
+            "a.zarr/cat.tif": ["-o", "a.zarr"],
+            "a.zarr/": ["-o", "a.zarr/zarr.json", "--format", "tiff"],
+        }.items():
+            ran = convcli("apply", source, "--filter", "box", "--force", *options)
+            assert_failed(ran, 1, f"{options[1]}: is an input, and inputs are never overwritten")
+    assert convcli("apply", "a.zarr", "--filter", "box", "-o", "a.zarr/c.zarr").code == 0
+    assert convcli("apply", "a.zarr/b.zarr", "--filter", "sobel", "-o", "a.zarr/c.zarr", "--force").code == 0
+    expected = library.render(library.apply_filter(library.render(library.apply_filter(cat, "box")), "sobel"))
+    np.testing.assert_array_equal(library.read_image("a.zarr/c.zarr"), expected)
+
+
 KILLED = """
 import os, signal, sys
 from convcli.__main__ import main
