@@ -48,6 +48,7 @@ class FileIds:
                 self._paths_by_id.setdefault(identity, path)
 
     def _add(self, path: str) -> None:
+        path = path.rstrip("/")  # of a folder
         self._paths.add(path)
         self._around.update(_arrays_around(path))
 
@@ -62,6 +63,7 @@ class FileIds:
         return known_path is not None and _file_id(known_path) == identity
 
     def _is_known(self, path: str) -> bool:
+        path = path.rstrip("/")
         return (
             path in self._paths
             or path in self._around
