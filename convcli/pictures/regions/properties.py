@@ -93,6 +93,23 @@ class Properties(NamedTuple):
     block: tuple[int, int]
     storage: Storage
 
+    @classmethod
+    def of(
+        cls, picture: Picture, height: int, width: int, block: tuple[int, int], storage: Storage
+    ) -> Properties:
+        """Return the properties of a picture of that size which is otherwise like one in memory."""
+        return cls(
+            (height, width, picture.channels),
+            picture.pixel_format,
+            picture.kind,
+            picture.has_alpha,
+            picture.profile,
+            picture.resolution,
+            picture.notes,
+            block,
+            storage,
+        )
+
 
 class LargePicture(ABC):
     """A picture whose rows are read when they are needed.

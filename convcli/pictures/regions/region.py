@@ -63,11 +63,10 @@ class Region(NamedTuple):
             The region does not lie in it.
         """
         self.check(name, *picture.shape[:2])
-        part = slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
-        alpha = picture.alpha
-        return picture.changed(
-            pixels=picture.pixels[part].copy(), alpha=None if alpha is None else alpha[part].copy()
-        )
+        from convcli.pictures.regions.cutting import cut  # late: options are read before numpy is loaded
+
+        rows, columns = slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+        return cut(picture, rows, columns, copy=True)
 
     def __str__(self) -> str:
         """Return it as typed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from convcli.pictures.picture import Picture
+from convcli.pictures.regions.cutting import cut
 from convcli.pictures.regions.properties import UNKNOWN_STORAGE, LargePicture, Properties
 
 __all__ = ["WholePicture"]
@@ -23,21 +24,9 @@ class WholePicture(LargePicture):
         super().__init__()
         self._picture = picture
         height, width = picture.shape[:2]
-        self.properties = Properties(
-            (height, width, picture.channels),
-            picture.pixel_format,
-            picture.kind,
-            picture.has_alpha,
-            picture.profile,
-            picture.resolution,
-            picture.notes,
-            (1, width),
-            UNKNOWN_STORAGE._replace(compression="deflate"),
-        )
+        storage = UNKNOWN_STORAGE._replace(compression="deflate")
+        self.properties = Properties.of(picture, height, width, (1, width), storage)
 
     def read(self, start: int, stop: int, jobs: int | None = None) -> Picture:  # noqa: ARG002 -- nothing is decoded
         """Return the rows from `start` to `stop`."""
-        alpha = self._picture.alpha
-        return self._picture.changed(
-            pixels=self._picture.pixels[start:stop], alpha=None if alpha is None else alpha[start:stop]
-        )
+        return cut(self._picture, slice(start, stop))

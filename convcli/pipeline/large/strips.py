@@ -16,6 +16,7 @@ from convcli.convolution.statistics import Statistics
 from convcli.errors import SizeError
 from convcli.parallel import BackgroundTask
 from convcli.pictures.picture import Picture, PictureKind
+from convcli.pictures.regions.cutting import cut, joined
 from convcli.pipeline.recipes.notes import PixelNotes, RenderedValues
 from convcli.pipeline.recipes.recipe import InputKind, Recipe, Result
 from convcli.sizes.text import format_size
@@ -198,7 +199,7 @@ class StripRun:
             stop = min(height, start + span.end_row - row)
             parts.append(self._large.read(start, stop, self._jobs))
             row += stop - start
-        return parts[0] if len(parts) == 1 else _joined(parts)
+        return joined(parts)
 
     @property
     def height(self) -> int:
@@ -248,13 +249,6 @@ def computed_ahead(pictures: Iterator[Picture]) -> Iterator[Picture]:
     finally:
         if task is not None:
             task.result()  # what it reads may be closed next
-
-
-def _joined(parts: list[Picture]) -> Picture:
-    """Return pictures below each other as one."""
-    alphas = [part.alpha for part in parts if part.alpha is not None]
-    pixels = np.concatenate([part.pixels for part in parts])
-    return parts[0].changed(pixels=pixels, alpha=np.concatenate(alphas) if alphas else None)
 
 
 class _Totals:
@@ -348,10 +342,6 @@ def _finite_count(picture: Picture) -> int:
 
 def _row(picture: Picture) -> Picture:
     """Return the row in the middle of a picture, in memory of its own."""
-    middle = picture.shape[0] // 2
-    raster, alpha = picture.raster, picture.alpha
-    pixels = picture.pixels if raster is None else raster.array()
-    return picture.changed(
-        pixels=pixels[middle : middle + 1].copy(),
-        alpha=None if alpha is None else alpha[middle : middle + 1].copy(),
-    )
+    middle, raster = picture.shape[0] // 2, picture.raster
+    held = picture if raster is None else picture.changed(pixels=raster.array())
+    return cut(held, slice(middle, middle + 1), copy=True)

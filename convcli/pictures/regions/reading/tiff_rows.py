@@ -32,10 +32,9 @@ from convcli.pictures.headers.tiff_tags import SEPARATE_PLANES
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture
 from convcli.pictures.regions.ome import kept_description, pixel_size
-from convcli.pictures.regions.properties import LargePicture, Properties, Storage
-from convcli.pictures.regions.reading.bands import Bands
-from convcli.pictures.regions.reading.failures import reported
+from convcli.pictures.regions.properties import Storage
 from convcli.pictures.regions.reading.file_bytes import FileBytes
+from convcli.pictures.regions.reading.stored_rows import StoredRows
 from convcli.pictures.regions.reading.tiff_pages import find_page
 from convcli.pictures.regions.region import Region
 
@@ -77,9 +76,7 @@ def open_tiff_rows(
         if samples.meaning.orientation != 1:
             _check_turned(page, samples.meaning.orientation, name, level, limits)
             return None
-        window = region or Region(0, 0, page.imagewidth, page.imagelength)
-        window.check(name, page.imagelength, page.imagewidth)
-        rows = TiffRows(source, page, samples, window, kept_description(tiff.pages.first.description))
+        rows = TiffRows(source, page, samples, region, kept_description(tiff.pages.first.description))
         rows.check_memory(limits)
         rows.opened.push(opened.pop_all())
         return rows
@@ -106,7 +103,7 @@ def _check_turned(
         raise PictureTooLargeError(name, f"{error.why}; {turned}: saved upright, it need not fit") from None
 
 
-class TiffRows(LargePicture):
+class TiffRows(StoredRows):
     """The rows of a page of a TIFF; see `LargePicture`.
 
     Parameters
@@ -115,7 +112,7 @@ class TiffRows(LargePicture):
     page : TiffPage
     samples : TiffSamples
         What its samples mean.
-    window : Region
+    region : Region or None
         Which part of it to read.
     description : str
         Of the file.
@@ -126,52 +123,37 @@ class TiffRows(LargePicture):
         source: FileBytes,
         page: tifffile.TiffPage,
         samples: TiffSamples,
-        window: Region,
+        region: Region | None,
         description: str,
     ) -> None:
         assert page.dtype is not None
-        super().__init__()
-        self._source, self._page, self._window = source, page, window
+        self._part, self._direct = part_size(page), _is_direct(page, samples)
+        super().__init__(
+            source.name,
+            (page.imagelength, page.imagewidth, page.samplesperpixel),
+            page.dtype,
+            1 if self._direct else self._part.height,
+            region,
+        )
+        self._source, self._page, self._dtype = source, page, page.dtype
         self._places = list_parts(page, source.length, source.name)
-        self._part = part_size(page)
-        self._dtype = page.dtype
-        self._widened = self._narrow_alpha = False
-        self._direct = _is_direct(page, samples)
+        self._widened = False
         if page.compression not in CONTAINED - {JPEG}:  # as Pillow reads it
             is_bytes = page.dtype == np.uint8 and int(page.planarconfig) != SEPARATE_PLANES
             if samples.meaning.alpha == Alpha.ASSOCIATED and is_bytes:
                 samples = replace(samples, meaning=replace(samples.meaning, alpha=Alpha.TRUNCATED))
             self._widened = page.dtype == np.int16 and page.samplesperpixel == 1
         self._samples = samples
-        block_rows = 1 if self._direct else self._part.height
-        shape = window.top + window.height, window.width, page.samplesperpixel
-        self._bands = Bands(self._decode, shape, self._dtype, block_rows)
-        self.properties = self._properties(description)
-        _ = page.decode  # makes the decoder, before threads need it
-
-    def _properties(self, description: str) -> Properties:
-        page, window = self._page, self._window
-        one = self._to_picture(np.zeros((1, 1, page.samplesperpixel), self._dtype))
-        size, unit = pixel_size(description)
         storage = Storage(
             FAMILIES.get(int(page.compression), "none"),
             (page.tilelength, page.tilewidth) if page.is_tiled else None,
             int(page.predictor) != NO_PREDICTOR,
             description,
-            size,
-            unit,
+            *pixel_size(description),
         )
-        return Properties(
-            (window.height, window.width, one.channels),
-            one.pixel_format,
-            one.kind,
-            one.has_alpha,
-            one.profile,
-            one.resolution,
-            one.notes,
-            (self._bands.block_rows, min(self._part.width, page.imagewidth)),
-            storage,
-        )
+        block = self.bands.block_rows, min(self._part.width, page.imagewidth)
+        self.properties = self.describe(block, storage)
+        _ = page.decode  # makes the decoder, before threads need it
 
     def check_memory(self, limits: Limits) -> None:
         """Refuse a page whose parts are too large to be decoded.
@@ -183,8 +165,8 @@ class TiffRows(LargePicture):
         """
         part = self._part
         band = (
-            min(self._bands.block_rows, self._page.imagelength)
-            * self._window.width
+            min(self.bands.block_rows, self._page.imagelength)
+            * self.window.width
             * self._page.samplesperpixel
         )
         decoded = 0 if self._direct else DECODED_COPIES * part.width * part.height * part.samples
@@ -197,16 +179,11 @@ class TiffRows(LargePicture):
                 "each decoded whole: save it in tiles first)",
             ) from None
 
-    def read(self, start: int, stop: int, jobs: int | None = None) -> Picture:
-        """Read rows of the window."""
-        with reported(self._source.name):
-            top = self._window.top
-            return self._to_picture(self._bands.read(top + start, top + stop, jobs))
-
-    def _to_picture(self, samples: NDArray[Any]) -> Picture:
+    def to_picture(self, samples: NDArray[Any]) -> Picture:
+        """Make a picture of samples (N, W, S) as they are stored."""
         return self._samples.to_picture(samples.astype(np.int32) if self._widened else samples)
 
-    def _decode(self, rows: NDArray[Any], start: int, jobs: int | None) -> None:
+    def decode(self, rows: NDArray[Any], start: int, jobs: int | None) -> None:
         """Fill rows (N, W, S) of the window with those of the page from `start` on."""
         pieces = list(self._pieces(start, start + len(rows)))
 
@@ -224,7 +201,7 @@ class TiffRows(LargePicture):
 
     def _pieces(self, start: int, stop: int) -> Iterator[_Piece]:
         """Yield pieces of the parts that hold these rows of the window: all, if a part is decoded whole."""
-        part, page, window = self._part, self._page, self._window
+        part, page, window = self._part, self._page, self.window
         across, down = -(-page.imagewidth // part.width), -(-page.imagelength // part.height)
         step = part.height
         if self._direct:
@@ -255,7 +232,7 @@ class TiffRows(LargePicture):
             raise ImageError(self._source.name, "is damaged: a part of its pixels ends early")
         target = rows[piece.top - start : piece.bottom - start]
         stored = self._dtype.newbyteorder(self._page.parent.byteorder)
-        fills = (piece.column, part.width, part.samples) == (self._window.left, *rows.shape[1:])
+        fills = (piece.column, part.width, part.samples) == (self.window.left, *rows.shape[1:])
         if fills and stored.isnative:
             self._source.read_into(offset + first * row_bytes, target)
             return
@@ -264,7 +241,7 @@ class TiffRows(LargePicture):
 
     def _put(self, samples: NDArray[Any], piece: _Piece, rows: NDArray[Any], start: int) -> None:
         """Copy samples (N, W, S), which begin at the top of the piece, to their place in the window."""
-        window, part = self._window, self._part
+        window, part = self.window, self._part
         left = max(window.left, piece.column)
         right = min(window.left + window.width, piece.column + part.width)
         found = samples[: piece.bottom - piece.top, left - piece.column : right - piece.column]

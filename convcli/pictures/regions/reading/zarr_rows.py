@@ -22,9 +22,9 @@ from convcli.files.urls import is_url, local_name
 from convcli.pictures.arrays import PIXEL_DTYPES
 from convcli.pictures.limits import Limits
 from convcli.pictures.picture import Picture, PictureKind
-from convcli.pictures.regions.properties import LargePicture, Properties, Storage
-from convcli.pictures.regions.reading.bands import Bands
+from convcli.pictures.regions.properties import Storage
 from convcli.pictures.regions.reading.failures import reported
+from convcli.pictures.regions.reading.stored_rows import StoredRows
 from convcli.pictures.regions.reading.tiff_pages import no_level
 from convcli.pictures.regions.region import Region
 
@@ -190,7 +190,7 @@ def _size(level: _Level) -> tuple[int, int]:
     return sides["y"], sides["x"]
 
 
-class ZarrRows(LargePicture):
+class ZarrRows(StoredRows):
     """The rows of an array; see `LargePicture`.
 
     Parameters
@@ -205,32 +205,18 @@ class ZarrRows(LargePicture):
     """
 
     def __init__(self, level: _Level, name: str, place: str | Path, region: Region | None) -> None:
-        super().__init__()
-        self._level, self._name, self._place = level, name, place
         height, width = _size(level)
-        self._window = region or Region(0, 0, width, height)
-        self._window.check(name, height, width)
         sides = dict(zip(level.axes, level.array.shape, strict=True))
         chunks = dict(zip(level.axes, level.array.shards or level.array.chunks, strict=True))
         self._chunk = min(chunks["y"], height), min(chunks["x"], width)
         self._channels = sides.get("c", 1)
         dtype = np.dtype(level.array.dtype).newbyteorder("=")
-        shape = self._window.top + self._window.height, self._window.width, self._channels
-        self._bands = Bands(self._decode, shape, dtype, self._chunk[0])
+        super().__init__(name, (height, width, self._channels), dtype, self._chunk[0], region)
+        self._level, self._place = level, place
         several = any(sides.get(axis, 1) > 1 for axis in "tz")
         self._notes = (FIRST_OF_SEVERAL,) if several else ()
-        one = self._to_picture(np.zeros((1, 1, self._channels), dtype))
-        self.properties = Properties(
-            (self._window.height, self._window.width, one.channels),
-            one.pixel_format,
-            one.kind,
-            False,
-            None,
-            None,
-            self._notes,
-            self._chunk,
-            Storage(_family(level.array), self._chunk, False, "", level.pixel_size, level.unit),
-        )
+        storage = Storage(_family(level.array), self._chunk, False, "", level.pixel_size, level.unit)
+        self.properties = self.describe(self._chunk, storage)
 
     def check_memory(self, limits: Limits) -> None:
         """Refuse an array whose rows of chunks are too large.
@@ -240,23 +226,24 @@ class ZarrRows(LargePicture):
         ImageError
             Reading a row of chunks would take more memory than the limits allow.
         """
-        across = self._window.width + 2 * self._chunk[1]
+        across = self.window.width + 2 * self._chunk[1]
         values = self._chunk[0] * across * self._channels
-        limits.check_bytes(self._name, DECODED_COPIES * values * self._bands.dtype.itemsize)
+        limits.check_bytes(self.name, DECODED_COPIES * values * self.bands.dtype.itemsize)
 
     def read(self, start: int, stop: int, jobs: int | None = None) -> Picture:
         """Read rows of the window; Zarr decodes chunks in threads of its own."""
-        with reported(self._name), store_errors(self._place):
-            top = self._window.top
-            return self._to_picture(self._bands.read(top + start, top + stop, jobs))
+        with reported(self.name), store_errors(self._place):
+            return super().read(start, stop, jobs)
 
-    def _to_picture(self, samples: NDArray[Any]) -> Picture:
+    def to_picture(self, samples: NDArray[Any]) -> Picture:
+        """Make a picture of samples (N, W, C)."""
         pixels = samples[..., 0] if self._channels == 1 else samples
         kind = PictureKind.PIXELS if pixels.dtype.name in PIXEL_DTYPES else PictureKind.ARRAY
         return Picture(pixels, kind=kind, notes=self._notes)
 
-    def _decode(self, rows: NDArray[Any], start: int, jobs: int | None) -> None:  # noqa: ARG002 -- see `read`
-        window, width = self._window, self._chunk[1]
+    def decode(self, rows: NDArray[Any], start: int, jobs: int | None) -> None:  # noqa: ARG002 -- see `read`
+        """Read rows of the window."""
+        window, width = self.window, self._chunk[1]
         band = max(1, len(rows) * width * self._channels * rows.itemsize)
         step = max(1, READ_BYTES // band) * width  # some chunks at a time, which Zarr holds, too
         right = window.left + window.width

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convcli.pictures.picture import Picture
+from convcli.pictures.regions.cutting import cut, joined
 
 __all__ = ["BandRows", "Halve", "Level", "chained", "level_sizes"]
 
@@ -98,11 +99,11 @@ class Level:
         if self.following is None or self.halve is None:
             return
         if self._odd is not None:
-            picture = _joined(self._odd, picture)
+            picture = joined([self._odd, picture])
         rows = len(picture.pixels) // 2 * 2
-        self._odd = _last_row(picture) if rows < len(picture.pixels) else None
+        self._odd = cut(picture, slice(rows, None), copy=True) if rows < len(picture.pixels) else None
         if rows:
-            self.following.write(self.halve(_first_rows(picture, rows)))
+            self.following.write(self.halve(cut(picture, slice(rows))))
 
     def finish(self) -> None:
         """Check that all rows have come."""
@@ -132,23 +133,3 @@ def level_sizes(height: int, width: int, side: int) -> list[tuple[int, int]]:
     while max(sizes[-1]) > side and min(sizes[-1]) > 1:
         sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))
     return sizes
-
-
-def _first_rows(picture: Picture, count: int) -> Picture:
-    alpha = picture.alpha
-    return picture.changed(pixels=picture.pixels[:count], alpha=None if alpha is None else alpha[:count])
-
-
-def _last_row(picture: Picture) -> Picture:
-    """Return the last row, in memory of its own."""
-    alpha = picture.alpha
-    return picture.changed(
-        pixels=picture.pixels[-1:].copy(), alpha=None if alpha is None else alpha[-1:].copy()
-    )
-
-
-def _joined(above: Picture, below: Picture) -> Picture:
-    alpha: NDArray[Any] | None = None
-    if above.alpha is not None and below.alpha is not None:
-        alpha = np.concatenate((above.alpha, below.alpha))
-    return below.changed(pixels=np.concatenate((above.pixels, below.pixels)), alpha=alpha)
