@@ -12,6 +12,7 @@ from convcli.convolution.parts.operation import Operation, run_part
 from convcli.errors import ImageError, UsageError
 from convcli.late_numpy import np
 from convcli.pictures.arrays import check_unmasked
+from convcli.pictures.regions.reading.bands import Bands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,7 @@ def store_result(image: Any, operation: Operation, out: Any, jobs: int | None) -
     border = operation.border
     for left, right in _ranges(operation.shape[1], width):
         columns = axis_part(operation.columns, border, left, right)
-        reader = _Reader(image, columns.reads, chunk_rows)
+        reader = _Reader(image, columns.reads, chunk_rows, operation.rows.extent)
         for top, bottom in _ranges(operation.shape[0], height):
             rows = axis_part(operation.rows, border, top, bottom)
             target[top:bottom, left:right] = run_part(operation, reader.read(rows.reads), rows, columns, jobs)
@@ -109,37 +110,28 @@ class _Reader:
         The ranges of columns that are read.
     chunk_rows : int
         So many rows are stored together, and read together.
+    reach : int
+        So many rows are under a window.
     """
 
-    def __init__(self, image: Any, columns: Sequence[tuple[int, int]], chunk_rows: int) -> None:
-        self._image, self._columns, self._chunk_rows = image, columns, chunk_rows
-        self._empty = np.empty((0, 0, *image.shape[2:]), image.dtype)
-        self._first, self._held = 0, self._empty
+    def __init__(self, image: Any, columns: Sequence[tuple[int, int]], chunk_rows: int, reach: int) -> None:
+        self._image, self._columns = image, columns
+        shape = image.shape[0], sum(right - left for left, right in columns), *image.shape[2:]
+        self._bands = Bands(self._decode, shape, image.dtype, chunk_rows, reach)
 
     def read(self, ranges: Sequence[tuple[int, int]]) -> NDArray[Any]:
         """Return ranges of rows, one after another; rows of the longest are held for the next call."""
         if not ranges or not self._columns:
-            return self._empty
+            return np.empty((0, 0, *self._image.shape[2:]), self._image.dtype)
+        if isinstance(self._image, np.ndarray):  # memory need not be copied
+            return _joined([self._fetch(*rows) for rows in ranges], axis=0)
         longest = max(ranges, key=lambda rows: rows[1] - rows[0])
         return _joined(
-            [self._advance(*rows) if rows == longest else self._fetch(*rows) for rows in ranges], axis=0
+            [self._bands.read(*rows) if rows == longest else self._fetch(*rows) for rows in ranges], axis=0
         )
 
-    def _advance(self, start: int, stop: int) -> NDArray[Any]:
-        if isinstance(self._image, np.ndarray):
-            return self._fetch(start, stop)  # memory need not be copied
-        end = self._first + len(self._held)
-        if self._first <= start <= end:
-            self._held = self._held[start - self._first :]
-        else:
-            self._held, end = self._empty, start
-        self._first = start
-        if stop > end:
-            self._held = self._held.copy()  # frees the rows before
-            # Whole chunks: the next strip needs the rest of the last.
-            whole = min(-(-stop // self._chunk_rows) * self._chunk_rows, self._image.shape[0])
-            self._held = _joined([self._held, self._fetch(end, whole)], axis=0)
-        return self._held[: stop - start]
+    def _decode(self, rows: NDArray[Any], start: int, jobs: int | None) -> None:  # noqa: ARG002 -- one read
+        np.copyto(rows, self._fetch(start, start + len(rows)))
 
     def _fetch(self, start: int, stop: int) -> NDArray[Any]:
         found = [np.asanyarray(self._image[start:stop, left:right]) for left, right in self._columns]

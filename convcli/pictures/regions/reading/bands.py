@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 __all__ = ["Bands", "Decode"]
 
 Decode = Callable[[NDArray[Any], int, "int | None"], None]
-"""Fills an array (N, W, S) with the rows from a number on; the third argument is the number of threads."""
+"""Fills an array (N, W) or (N, W, S) with the rows from a number on; the third argument is the number of threads."""
 MIN_KEPT = 7 / 8  # of the rows in memory: copying fewer frees more than the copy takes
 FIRST_OVERLAP = 64  # rows that are kept before it is known how many are asked for again
 
@@ -27,11 +27,13 @@ class Bands:
     decode : callable
         Decodes rows; they begin at the start of a block or range, and end at the end of a block, or of the
         picture.
-    shape : (int, int, int)
-        Height, width and samples per pixel.
+    shape : tuple of int
+        Height, width and perhaps samples per pixel.
     dtype : dtype
     block_rows : int
         Blocks begin at its multiples.
+    overlap : int, optional
+        How many of the last rows are asked for again (default: found out by what is read).
 
     Examples
     --------
@@ -47,13 +49,18 @@ class Bands:
     """
 
     def __init__(
-        self, decode: Decode, shape: tuple[int, int, int], dtype: np.dtype[Any], block_rows: int
+        self,
+        decode: Decode,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        block_rows: int,
+        overlap: int | None = None,
     ) -> None:
         self.decode = decode
         self.shape = shape
         self.dtype = dtype
         self.block_rows = block_rows
-        self._overlap: int | None = None
+        self._overlap = overlap
         self._last = (0, 0)
         self._top, self._held = 0, self._nothing()
 
