@@ -336,6 +336,18 @@ def test_storage_is_reported() -> None:
     assert opened(tiff(random_samples("u1", 40, 50))).properties.storage == Storage("none")
 
 
+def test_pixels_of_a_level_are_as_large_as_they_appear() -> None:
+    stream = io.BytesIO()
+    metadata = {"axes": "YX", "PhysicalSizeX": 0.25, "PhysicalSizeY": 0.5}
+    with tifffile.TiffWriter(stream, ome=True) as writer:
+        writer.write(random_samples("u1", 150, 99), subifds=3, metadata=metadata)
+        for height, width in ((75, 50), (37, 24), (50, 20)):  # rounded up, rounded down, of another shape
+            writer.write(random_samples("u1", height, width), subfiletype=1)
+    for level, size in ((0, (0.5, 0.25)), (1, (1, 0.5)), (2, (2, 1)), (3, (1.5, 1.25))):
+        storage = opened(stream.getvalue(), level=level).properties.storage
+        assert storage.pixel_size == pytest.approx(size, rel=1e-9 if level < 3 else 0.02)
+
+
 @given(
     kind=st.sampled_from(
         [kind for kind in KINDS if "zlib" in kind or "JPEG" in kind or " of u2, contig" in kind]

@@ -76,7 +76,9 @@ def open_tiff_rows(
         if samples.meaning.orientation != 1:
             _check_turned(page, samples.meaning.orientation, name, level, limits)
             return None
-        rows = TiffRows(source, page, samples, region, kept_description(tiff.pages.first.description))
+        first = tiff.pages.first
+        scale = (1.0, 1.0) if level is None else _scale_of_level(first, page)
+        rows = TiffRows(source, page, samples, region, kept_description(first.description), scale)
         rows.check_memory(limits)
         rows.opened.push(opened.pop_all())
         return rows
@@ -116,6 +118,8 @@ class TiffRows(StoredRows):
         Which part of it to read.
     description : str
         Of the file.
+    scale : (float, float)
+        How many times as high and wide as the pixels that the description is about those of the page are.
     """
 
     def __init__(
@@ -125,6 +129,7 @@ class TiffRows(StoredRows):
         samples: TiffSamples,
         region: Region | None,
         description: str,
+        scale: tuple[float, float],
     ) -> None:
         assert page.dtype is not None
         self._part, self._direct = part_size(page), _is_direct(page, samples)
@@ -150,7 +155,7 @@ class TiffRows(StoredRows):
             int(page.predictor) != NO_PREDICTOR,
             description,
             *pixel_size(description),
-        )
+        ).strided(*scale)
         block = self.bands.block_rows, min(self._part.width, page.imagewidth)
         self.properties = self.describe(block, storage)
         _ = page.decode  # makes the decoder, before threads need it
@@ -264,6 +269,17 @@ class _Piece(NamedTuple):
     plane: int
     top: int
     bottom: int
+
+
+def _scale_of_level(first: tifffile.TiffPage, level: tifffile.TiffPage) -> tuple[float, float]:
+    """Return how many times as high and wide as the pixels of the first page those of a level are."""
+    height = _scale(first.imagelength, level.imagelength)
+    return height, _scale(first.imagewidth, level.imagewidth)
+
+
+def _scale(full: int, side: int) -> float:
+    whole = round(full / side)
+    return whole if abs(full / whole - side) < 1 else full / side  # sides that do not divide were rounded
 
 
 def _is_direct(page: tifffile.TiffPage, samples: TiffSamples) -> bool:
