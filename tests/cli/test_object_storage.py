@@ -493,7 +493,7 @@ def test_no_such_bucket(convcli: Runner, tmp_path: Path) -> None:
 def test_what_objects_do_not_have(convcli: Runner, bucket: Bucket, tmp_path: Path) -> None:
     bucket.put_all({"cat.png": PICTURE})
     ran = convcli("apply", f"{bucket}/cat.png", *BOX, "-o", tmp_path / "out.png", "--keep-time")
-    assert_refused(ran, f"--keep-time: keeps the time of files, but {bucket}/cat.png is none; leave it out")
+    assert_refused(ran, f"--keep-time: sets the time of files, but {bucket}/cat.png is a URL, which has none")
     ran = convcli("apply", f"{bucket}/cat.png", *BOX, "-o", f"{bucket}/out/", "--format", "png")
     assert_refused(ran, f"{bucket}/out/: is a folder")
     ran = convcli("apply", f"{bucket}/cat.png", *BOX, "-o", f"{bucket}", "--format", "png")

@@ -175,7 +175,7 @@ def _check_keeps_time(destination: Destination, sources: Sequence[Source]) -> No
     urls = (destination.output, destination.folder, *(source.name for source in sources))
     url = next(filter(is_url, urls), None)
     if url is not None:
-        why = f"keeps the time of files, but {redacted(str(url))} is none; leave it out"
+        why = f"sets the time of files, but {redacted(str(url))} is a URL, which has none; leave it out"
         raise UsageError("--keep-time", why)
 
 

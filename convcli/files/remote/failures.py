@@ -25,8 +25,9 @@ TRANSIENT_ERRNO = {
     )
 }
 TRANSIENT_NAMES = {
-    "ClientConnectionError", "ClientPayloadError", "HTTPClientError", "IncompleteRead", "IncompleteReadError",
-    "ResponseParserError", "ServiceRequestError", "ServiceResponseError",
+    "ClientConnectionError", "ClientPayloadError", "EndpointConnectionError", "HTTPClientError",
+    "IncompleteRead", "IncompleteReadError", "ResponseParserError", "ServiceRequestError",
+    "ServiceResponseError",
 }  # fmt: skip
 NO_CREDENTIALS = {
     "ClientAuthenticationError", "CredentialRetrievalError", "DefaultCredentialsError", "NoCredentialsError",

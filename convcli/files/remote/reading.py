@@ -7,7 +7,7 @@ from functools import partial
 from threading import Lock, Thread
 from typing import Any, BinaryIO
 
-from convcli.files.remote.clients import attempt
+from convcli.files.remote.clients import WRITABLE, attempt
 from convcli.files.remote.failures import FolderError
 from convcli.files.remote.web import BLOCKS, open_parts, read_start
 from convcli.files.urls import WEB, split_url
@@ -71,7 +71,10 @@ _lock = Lock()
 
 def _fetch_start(url: str) -> bytes:
     """Return the first bytes of an object: the whole if it is small."""
-    if split_url(url)[0] in WEB:
+    scheme, _, key = split_url(url)
+    if scheme in WRITABLE and scheme != "memory" and not key:
+        raise FolderError("is a folder")  # a bucket
+    if scheme in WEB:
         return attempt(url, partial(read_start, max_bytes=BLOCK))
     return attempt(url, _read_start)
 

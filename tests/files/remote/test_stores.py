@@ -224,6 +224,12 @@ def test_a_password_of_a_store_is_refused_and_not_shown(convcli: Runner, tmp_pat
     assert ran.err.startswith("convcli: s3://***@bucket/x.png: has a password; give it to fsspec")
 
 
+@pytest.mark.parametrize("url", ["s3://", "s3://box", "gs://box/"])
+def test_a_bucket_is_a_folder(url: str) -> None:
+    with pytest.raises(IsADirectoryError, match=r"^is a folder$"):
+        open_object(url)
+
+
 def test_any_error_of_a_driver_is_described(memory: Any) -> None:  # noqa: ARG001
     tries: list[int] = []
 
@@ -244,6 +250,10 @@ def test_memory_that_is_short_is_no_failure_of_the_store(memory: Any) -> None:  
         attempt("memory://box/x", fail)
 
 
+class EndpointConnectionError(Exception):
+    """As that of botocore, which is no ConnectionError of Python."""
+
+
 @pytest.mark.parametrize(
     ("error", "transient", "text"),
     [
@@ -257,6 +267,7 @@ def test_memory_that_is_short_is_no_failure_of_the_store(memory: Any) -> None:  
             "access is denied: Denied; check the credentials, or ask for a new link",
         ),
         (ValueError(""), False, "ValueError"),
+        (EndpointConnectionError("of botocore"), True, "the connection fails (tried 3 times): of botocore"),
     ],
 )
 def test_errors(error: Exception, transient: bool, text: str) -> None:
