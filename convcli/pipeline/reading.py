@@ -78,7 +78,7 @@ class ReadOptions(NamedTuple):
             It cannot be read, or not in parts although it must: then it is `too_large`, if that was found.
         """
         from convcli.pictures.regions.flattened import Flattened  # late, as above
-        from convcli.pictures.regions.opening import open_large
+        from convcli.pictures.regions.opening import INSTALL, lacks_extra, open_large
         from convcli.pictures.regions.whole import WholePicture
 
         assert not isinstance(self.frame, FrameRange)
@@ -93,6 +93,11 @@ class ReadOptions(NamedTuple):
                 if too_large is None:
                     raise
         if large is None and (self.by_tiles or too_large):
+            if source != STREAM and lacks_extra(source):
+                advice = f"a TIFF is read in parts by tifffile; {INSTALL}"
+                if too_large is not None:
+                    raise PictureTooLargeError(name, f"{too_large.why}; {advice}")
+                raise ImageError(name, advice)
             advice = "write it to a file first" if source == STREAM else "leave --by-tiles out"
             raise too_large or ImageError(name, f"cannot be read in parts, as a TIFF or a .zarr is; {advice}")
         with large or WholePicture(self.load(source)) as large:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import convcli as library
+from convcli.pictures.formats.output_formats import EXTRA_MODULES
 from convcli.pipeline.large import strips
 from tests.hostile.run_convcli import PATHS
 from tests.support.command_line import SAMPLES, Runner, assert_failed, assert_refused, nothing_changes
@@ -143,7 +144,9 @@ def test_a_picture_that_is_too_large_is_filtered_by_tiles(convcli: Runner, cat: 
     with nothing_changes(Path()):
         ran = convcli(*command, "--max-pixels", "10k")
         assert_failed(ran, 1, "cat.tif: has 451x300 = 135300 pixels, more than 10000; raise the limit with")
-        assert ran.err.endswith("; written to a .tif or .zarr, it need not fit\n")
+        assert ran.err.endswith(
+            ", or write a .tif or .zarr, which is done in parts, or read less with --region or --level\n"
+        )
         ran = convcli(*command, "--max-pixels", "10k", "--sheet", "sheet.png")
         assert_failed(ran, 1, "cat.tif: has 451x300 = 135300 pixels, more than 10000; raise the limit with")
         ran = convcli(*command, "--max-memory", "10k", "-o", "edges2.tif")
@@ -154,10 +157,26 @@ def test_pictures_that_are_read_whole_stay_limited(convcli: Runner) -> None:
     with nothing_changes(Path()):
         ran = convcli("apply", CAT, "--filter", "sobel", "--max-pixels", "10k", "-o", "edges.tif")
         assert_failed(ran, 1, f"{CAT}: has 451x300 = 135300 pixels, more than 10000; raise the limit")
-        assert "need not fit" not in ran.err
+        assert "in parts" not in ran.err
         ran = convcli("apply", CAT, "--filter", "sobel", "--by-tiles", "-o", "edges.tif")
         assert_failed(
             ran, 1, f"{CAT}: cannot be read in parts, as a TIFF or a .zarr is; leave --by-tiles out"
+        )
+
+
+@pytest.mark.usefixtures("cat")
+def test_without_the_extra_its_name_is_given(convcli: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EXTRA_MODULES, "deep", ("no_such_module",))
+    command = ["apply", "cat.tif", "--filter", "sobel", "-o", "edges.tif"]
+    advice = "a TIFF is read in parts by tifffile; pip install 'convcli[deep]' brings it\n"
+    with nothing_changes(Path()):
+        assert_failed(convcli(*command, "--by-tiles"), 1, f"cat.tif: {advice}")
+        ran = convcli(*command, "--max-pixels", "10k")
+        assert_failed(ran, 1, "cat.tif: has 451x300 = 135300 pixels, more than 10000; raise the limit with")
+        assert ran.err.endswith(advice)
+        ran = convcli(*command, "--pyramid")
+        assert_failed(
+            ran, 1, "cat.tif: a tiled TIFF is written by tifffile; pip install 'convcli[deep]' brings"
         )
 
 
@@ -284,6 +303,7 @@ def test_parts_of_an_input_and_what_holds_it_are_never_replaced(convcli: Runner,
 KILLED = """
 import os, signal, sys
 from convcli.__main__ import main
+from convcli.pictures.formats.output_formats import EXTRA_MODULES
 from convcli.pipeline.large import strips
 
 strips.STRIP_BYTES = 1

@@ -421,7 +421,7 @@ SIZED = {kind: data for kind, data in WHOLE.items() if kind != "tiff, big"}
 def test_one_pixel_more_than_allowed_names_the_option(hostile: Nursery) -> None:
     ran = run_all(hostile, SIZED, "--max-pixels", 53)
     why = "has 9x6 = 54 pixels, more than 53; raise the limit with --max-pixels"
-    in_parts = "; written to a .tif or .zarr, it need not fit"
+    in_parts = ", or write a .tif or .zarr, which is done in parts, or read less with --region or --level"
     assert {kind: text.removesuffix(in_parts) for kind, text in ran.refused.items()} == dict.fromkeys(
         SIZED, why
     )

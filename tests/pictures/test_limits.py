@@ -14,7 +14,7 @@ from tests.support.command_line import Runner, assert_failed
 
 MEBIBYTE = 1 << 20
 
-IN_PARTS = "; written to a .tif or .zarr, it need not fit"
+IN_PARTS = ", or write a .tif or .zarr, which is done in parts, or read less with --region or --level"
 
 
 def system(root: Path, **files: str) -> Path:

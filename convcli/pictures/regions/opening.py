@@ -19,7 +19,7 @@ from convcli.pictures.regions.reading.failures import reported
 from convcli.pictures.regions.reading.npy_rows import open_npy_rows
 from convcli.pictures.regions.region import Region
 
-__all__ = ["open_large"]
+__all__ = ["INSTALL", "lacks_extra", "open_large"]
 
 INSTALL_ZARR = "pip install 'convcli[dask]' brings it"
 INSTALL = "pip install 'convcli[deep]' brings it"
@@ -69,6 +69,20 @@ def open_large(
         if large is not None:
             large.opened.push(opened.pop_all())
         return large
+
+
+def lacks_extra(source: str | Path) -> bool:
+    """Whether a file could be read by rows if the extra `convcli[deep]` was installed: a TIFF.
+
+    Raises
+    ------
+    OSError
+        It cannot be opened.
+    """
+    if extra_is_installed():
+        return False
+    with open_input(source) as stream:
+        return stream.seekable() and find_format(stream) == "TIFF"
 
 
 def _open_zarr(

@@ -10,9 +10,10 @@ from convcli.errors import PictureTooLargeError, UsageError
 from convcli.files.streams import STREAM
 from convcli.files.times import FileTimes
 from convcli.pictures.formats.format_checks import check_holds
-from convcli.pictures.formats.output_formats import TILED, OutputFormat
+from convcli.pictures.formats.output_formats import TILED, OutputFormat, extra_is_installed
 from convcli.pictures.limits import Limits
 from convcli.pictures.raster import held_bytes
+from convcli.pictures.regions.opening import INSTALL
 from convcli.pipeline.large.strips import StripRun, computed_ahead
 from convcli.pipeline.outputs import Destination, Outputs
 from convcli.pipeline.recipes.pooling import halve
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["LargeResult", "check_tiled"]
 
 TILE_ROWS, MAX_TILE_ROWS = 256, 1024  # of the output, if the input has no tiles, and at most
-COPIES = (
-    3  # of a strip: what is read and its picture, what is computed and its tiles, and what is computed next
-)
+IN_PARTS = "or write a .tif or .zarr, which is done in parts, or read less with --region or --level"
+COPIES = 3  # of a strip: what is read and its picture, what is computed and its tiles, and what comes next
 
 
 def check_tiled(
@@ -41,11 +41,14 @@ def check_tiled(
     """
     if recipe.strips is None:
         raise too_large or UsageError("--by-tiles", "draws no --sheet or --direction, which show all of it")
+    option = "--pyramid" if destination.pyramid else "--by-tiles"
     if destination.format in TILED and destination.output != STREAM:
+        if destination.format == OutputFormat.TIFF and not extra_is_installed():
+            raise UsageError(option, f"a tiled TIFF is written by tifffile; {INSTALL}")
         return
     if too_large is not None:
-        raise PictureTooLargeError(name, f"{too_large.why}; written to a .tif or .zarr, it need not fit")
-    raise UsageError("--by-tiles", f"writes a tiled TIFF or a .zarr, not {destination.format or 'a matrix'}")
+        raise PictureTooLargeError(name, f"{too_large.why}, {IN_PARTS}")
+    raise UsageError(option, f"writes a tiled TIFF or a .zarr, not {destination.format or 'a matrix'}")
 
 
 class LargeResult:
