@@ -40,6 +40,7 @@ __all__ = [
     "best_match",
     "closest_spelling",
     "describe_os_error",
+    "install_command",
     "parse_choice",
     "resolve_alias",
     "suggestion",
@@ -300,3 +301,14 @@ def closest_spelling(word: str, names: Iterable[str], *, cutoff: float = 0.6) ->
     from difflib import get_close_matches  # late: rarely needed
 
     return next(iter(get_close_matches(word.lower()[:100], list(names), n=1, cutoff=cutoff)), None)
+
+
+def install_command(extra: str) -> str:
+    """Return what installs an extra of convcli.
+
+    Examples
+    --------
+    >>> install_command("deep")
+    "pip install 'convcli[deep]'"
+    """
+    return f"pip install 'convcli[{extra}]'"

@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 
 from convcli.errors import OutputError, OutputExists, describe_os_error
 from convcli.files.identity import FileIds
-from convcli.files.opening import PIPE_TIMEOUT, ZARR_METADATA, is_zarr
+from convcli.files.opening import PIPE_TIMEOUT, identifying_names, is_zarr
 from convcli.files.urls import is_url, redacted
 
 __all__ = [
@@ -51,8 +51,7 @@ def _check_object(url: str, inputs: Iterable[str | Path] | FileIds, *, replace: 
     check_writable(url)
     if url in (inputs if isinstance(inputs, FileIds) else FileIds(inputs)):
         raise OutputError(redacted(url), INPUT_MESSAGE)
-    names = [f"{url}/{name}" for name in ZARR_METADATA] if is_zarr(url) else [url]
-    if not replace and any(object_exists(name) for name in names):
+    if not replace and any(map(object_exists, identifying_names(url))):
         raise OutputExists(redacted(url), EXISTS_MESSAGE)
 
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from convcli.files.urls import is_url, local_name
 
-__all__ = ["PIPE_TIMEOUT", "ZARR_METADATA", "is_zarr", "open_input", "read_chunk"]
+__all__ = ["PIPE_TIMEOUT", "ZARR_METADATA", "identifying_names", "is_zarr", "open_input", "read_chunk"]
 
 PIPE_TIMEOUT = 5.0  # seconds to wait for a process at the other end of a named pipe
 
@@ -33,6 +33,17 @@ def is_zarr(name: str | os.PathLike[str]) -> bool:
     (True, False)
     """
     return os.fspath(name).rstrip("/").lower().endswith(".zarr")
+
+
+def identifying_names(name: str) -> list[str]:
+    """Return the files of which an output has one: itself, or the metadata of a Zarr array.
+
+    Examples
+    --------
+    >>> identifying_names("s3://bucket/a.tif"), identifying_names("s3://bucket/a.zarr")[0]
+    (['s3://bucket/a.tif'], 's3://bucket/a.zarr/zarr.json')
+    """
+    return [f"{name}/{part}" for part in ZARR_METADATA] if is_zarr(name) else [name]
 
 
 def open_input(path: str | os.PathLike[str]) -> BinaryIO:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from convcli.convolution.algorithms.strategy import EXACT_IN_FLOAT32
 from convcli.convolution.borders import Border, BorderKind, border_sources, fill_strip, parse_border
 from convcli.convolution.engine import convolve
-from convcli.convolution.parts.settings import part_settings
+from convcli.convolution.parts.operation import part_settings
 from convcli.convolution.parts.sources import is_in_memory
 from convcli.convolution.planning import (
     ConvolutionSettings,

@@ -115,12 +115,7 @@ class Batch(NamedTuple):
             raise UsageError(
                 redacted(self.destination.output), f"is a single file for {count} results; use --out-dir"
             )
-        written = [
-            (source, recipe, destination)
-            for source in self.sources
-            for recipe in self.recipes
-            if not _is_printed(source, destination := recipe.destination or self.destination)
-        ]
+        written = [result for source in self.sources for result in self._written(source)]
         names = Counter(_output(*result) for result in written)
         if self.destination.force:  # otherwise an existing link is refused anyway
             resolve = PathResolver()
@@ -139,6 +134,14 @@ class Batch(NamedTuple):
                     f"{times} results have this output; rename an input, or run them separately",
                 )
 
+    def _written(self, source: Source) -> list[tuple[Source, Recipe, Destination]]:
+        """Return the results of a source that are written, and where they go."""
+        return [
+            (source, recipe, destination)
+            for recipe in self.recipes
+            if not _is_printed(source, destination := recipe.destination or self.destination)
+        ]
+
     def _checker(self) -> Callable[[Source], Source]:
         """Return a function that gives a source of the rest an error if its output is that of another.
 
@@ -154,11 +157,7 @@ class Batch(NamedTuple):
             if source.error:
                 return source
             try:
-                outputs = [
-                    _output(source, recipe, destination)
-                    for recipe in self.recipes
-                    if not _is_printed(source, destination := recipe.destination or self.destination)
-                ]
+                outputs = [_output(*result) for result in self._written(source)]
             except UsageError as error:
                 return source._replace(error=str(error))
             for output in outputs:

@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple
 from convcli.errors import OutputError, UsageError, describe_os_error, suggestion
 from convcli.files.atomic import INPUT_MESSAGE, check_target, write_atomically
 from convcli.files.identity import FileIds
-from convcli.files.opening import ZARR_METADATA, is_zarr, open_input
+from convcli.files.opening import identifying_names, open_input
 from convcli.files.streams import STREAM
 from convcli.files.times import FileTimes, set_times
 from convcli.files.urls import file_name, is_url, join_name, redacted
@@ -210,7 +210,7 @@ class Outputs:
         from convcli.files.remote.listing import is_listed  # late: they load asyncio
         from convcli.files.remote.writing import object_exists
 
-        names = [f"{path}/{name}" for name in ZARR_METADATA] if is_zarr(path) else [path]
+        names = identifying_names(path)
         try:
             if folder is None:
                 return any(map(object_exists, names))

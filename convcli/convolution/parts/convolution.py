@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from convcli.convolution.borders import BorderKind
-from convcli.convolution.parts.settings import part_settings
+from convcli.convolution.parts.operation import part_settings
 from convcli.convolution.planning import (
     ConvolutionSettings,
     ImageKind,

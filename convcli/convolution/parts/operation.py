@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Protocol
 
-from convcli.convolution.borders import BorderKind
+from convcli.convolution.borders import BorderKind, parse_border
 from convcli.convolution.parts.axis_parts import AxisPart
-from convcli.convolution.planning import ImageKind
+from convcli.convolution.planning import ConvolutionSettings, ImageKind
 from convcli.errors import ImageError
 from convcli.late_numpy import np
 from convcli.pictures.arrays import image_array, image_dtype
@@ -16,7 +16,7 @@ from convcli.sizes.windowed import Axis
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Operation", "describe", "run_part"]
+__all__ = ["Operation", "describe", "part_settings", "run_part"]
 
 
 class Operation(Protocol):
@@ -108,3 +108,17 @@ def run_part(
         block = np.zeros((rows.axis.side, columns.axis.side, *block.shape[2:]), dtype)
     result = operation.run(block, rows.axis, columns.axis, jobs)[: rows.count, : columns.count]
     return result.astype(operation.dtype, copy=False)
+
+
+def part_settings(
+    settings: ConvolutionSettings, rows: Axis, columns: Axis, jobs: int | None
+) -> ConvolutionSettings:
+    """Return the settings for a part, in whose padding only the border's value is left."""
+    has_value = parse_border(settings.border).kind in (BorderKind.ZERO, BorderKind.CONSTANT)
+    return settings._replace(
+        stride=(rows.stride, columns.stride),
+        padding=((rows.before, rows.after), (columns.before, columns.after)),
+        border=settings.border if has_value else "zero",
+        dilation=(rows.dilation, columns.dilation),
+        jobs=jobs,
+    )

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Lock, Thread, get_native_id
 from typing import Any, TypeVar
 
+from convcli.errors import install_command
 from convcli.files.remote.failures import RemoteError, described, is_transient
 from convcli.files.urls import WEB, redacted, split_url
 
@@ -26,7 +27,6 @@ CONNECT_SECONDS = 10
 READ_SECONDS = 30  # without a single byte
 REQUEST_SECONDS = 600  # of a web server
 END_SECONDS = 1
-EXTRA = "pip install 'convcli[cloud]'"
 
 Answer = TypeVar("Answer")
 
@@ -146,7 +146,7 @@ def _driver(scheme: str) -> Any:
     try:
         import fsspec  # type: ignore[import-untyped] # it has no types
     except ImportError:
-        raise RemoteError(f"needs the extra: {EXTRA}") from None
+        raise RemoteError(f"needs the extra: {install_command('cloud')}") from None
     try:
         return fsspec.get_filesystem_class(scheme)
     except ValueError:
@@ -156,8 +156,9 @@ def _driver(scheme: str) -> Any:
         ) from None
     except ImportError as error:
         missing = getattr(error.__cause__, "name", None) or scheme
-        package = EXTRA if missing in ("s3fs", "aiohttp") else f"pip install {missing}"
-        raise RemoteError(f"{scheme}:// needs a driver: {package}") from None
+        is_ours = missing in ("s3fs", "aiohttp")
+        command = install_command("cloud") if is_ours else f"pip install {missing}"
+        raise RemoteError(f"{scheme}:// needs a driver: {command}") from None
 
 
 def _make(driver: Any, scheme: str, options: dict[str, Any], loop: asyncio.AbstractEventLoop) -> Any:

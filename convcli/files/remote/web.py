@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from tempfile import TemporaryFile
 from types import MappingProxyType
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from convcli.files.remote.failures import RemoteError
 
@@ -53,7 +53,8 @@ def _stream(
                 missing -= len(part)
             return _Answer(answer.status, answer.headers)
 
-    return cast(_Answer, sync(files.loop, read))
+    answer: _Answer = sync(files.loop, read)
+    return answer
 
 
 def open_parts(files: Any, url: str, block_bytes: int) -> Any:

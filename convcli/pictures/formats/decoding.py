@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from convcli.errors import NotKeptWhole
+from convcli.errors import NotKeptWhole, install_command
 from convcli.parallel import BackgroundTask
 from convcli.pictures.formats.png import decoder as png
 from convcli.pictures.limits import DEFAULT_LIMITS, Limits
@@ -31,7 +31,6 @@ __all__ = [
     "start_decoding",
 ]
 
-INSTALL = "pip install 'convcli[deep]' reads it"
 BACKGROUND_MIN_BYTES = 1 << 19  # decoding a smaller file takes less time than starting a thread
 
 
@@ -152,7 +151,7 @@ def _decode(
         if decoded is not None:
             return decoded
     if refusal is not None:
-        raise NotKeptWhole(name, f"{refusal.why}; {INSTALL}")
+        raise NotKeptWhole(name, f"{refusal.why}; {install_command('deep')} reads it")
     return None
 
 

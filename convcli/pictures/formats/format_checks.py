@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convcli.errors import OutputError
+from convcli.errors import OutputError, install_command
 from convcli.late_numpy import np
 from convcli.pictures.formats.output_formats import (
-    EXTRA,
     OUTPUT_FORMATS,
     TILED,
     OutputFormat,
@@ -113,8 +112,8 @@ def _check_tiff(picture: Picture, channels: int, name: str) -> None:
     """Check that the extra is installed if the TIFF needs it."""
     why = tiff_beyond_pillow(picture)
     if why and not extra_is_installed():
-        is_png = not picture.is_numeric and channels in (1, 3)
-        raise OutputError(name, f"{why}; {EXTRA}, or use {'png' if is_png else 'npy'}")
+        instead = "npy" if picture.is_numeric or channels not in (1, 3) else "png"
+        raise OutputError(name, f"{why}; {install_command('deep')} writes it, or use {instead}")
 
 
 def tiff_beyond_pillow(picture: Picture) -> str:

@@ -6,10 +6,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from convcli.errors import UsageError, closest_spelling
+from convcli.errors import UsageError, closest_spelling, install_command
 
 __all__ = [
-    "EXTRA",
     "OUTPUT_FORMATS",
     "TILED",
     "OutputFormat",
@@ -18,7 +17,6 @@ __all__ = [
     "parse_format",
 ]
 
-EXTRA = "pip install 'convcli[deep]' writes it"
 EXTRA_MODULES = {"deep": ("tifffile", "imagecodecs"), "dask": ("zarr",)}
 
 
@@ -273,8 +271,8 @@ def _format_named(name: str) -> OutputFormat | None:
 def _check_installed(file_format: OutputFormat, what: str) -> None:
     extra = OUTPUT_FORMATS[file_format].extra
     if extra and not extra_is_installed(extra):
-        advice = EXTRA.replace("deep", extra)
-        raise UsageError(what, f"convcli does not write {file_format.upper()} by itself; {advice}")
+        why = f"convcli does not write {file_format.upper()} by itself; {install_command(extra)} writes it"
+        raise UsageError(what, why)
 
 
 def extra_is_installed(extra: str = "deep") -> bool:

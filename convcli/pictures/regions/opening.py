@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
-from convcli.errors import ImageError
+from convcli.errors import ImageError, install_command
 from convcli.files.opening import is_zarr, open_input
 from convcli.pictures.formats.output_formats import extra_is_installed
 from convcli.pictures.frames import no_frame
@@ -20,9 +19,6 @@ from convcli.pictures.regions.reading.npy_rows import open_npy_rows
 from convcli.pictures.regions.region import Region
 
 __all__ = ["INSTALL", "lacks_extra", "open_large"]
-
-INSTALL_ZARR = "pip install 'convcli[dask]' brings it"
-INSTALL = "pip install 'convcli[deep]' brings it"
 
 
 def open_large(
@@ -90,8 +86,9 @@ def _open_zarr(
 ) -> LargePicture:
     if frame:
         raise no_frame(name, frame, 1)
-    if find_spec("zarr") is None:
-        raise ImageError(name, f"is a Zarr array, which convcli does not read by itself; {INSTALL_ZARR}")
+    if not extra_is_installed("dask"):
+        why = "is a Zarr array, which convcli does not read by itself"
+        raise ImageError(name, f"{why}; {install_command('dask')} brings it")
     from convcli.pictures.regions.reading.zarr_rows import open_zarr_rows  # late: it needs the extra
 
     return open_zarr_rows(source, name, level, region, limits)
@@ -111,6 +108,7 @@ def _open(
     if is_npy and level is None and not frame:
         return open_npy_rows(stream, name, region)
     if level is not None:
-        why = f"has no level {level}: only pyramids in TIFF and OME-Zarr have levels"
-        raise ImageError(name, f"its levels are read by tifffile; {INSTALL}" if found == "TIFF" else why)
+        if found == "TIFF":
+            raise ImageError(name, f"its levels are read by tifffile; {install_command('deep')} brings it")
+        raise ImageError(name, f"has no level {level}: only pyramids in TIFF and OME-Zarr have levels")
     return None

@@ -14,7 +14,7 @@ from multiprocessing import active_children
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
-from convcli.errors import ConvcliError
+from convcli.errors import ConvcliError, install_command
 from convcli.pipeline.cluster.local_worker import END_SIGNAL
 from convcli.signals import SIGNALS, cleanup_at_signal
 
@@ -50,7 +50,7 @@ def connect(address: str | None, workers: int) -> "Iterator[Client]":
             import dask
             from distributed import Client, LocalCluster
         except ImportError:
-            raise ConvcliError("--dask", "needs Dask; pip install 'convcli[dask]' brings it") from None
+            raise ConvcliError("--dask", f"needs Dask; {install_command('dask')} brings it") from None
         stack.enter_context(dask.config.set(CONFIG))
         if address is not None:
             try:

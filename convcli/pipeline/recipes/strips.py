@@ -31,8 +31,10 @@ __all__ = ["Strips", "filter_strips", "pool_strips"]
 class Strips(ABC):
     """How a recipe works on a large picture strip by strip, each a picture of the whole width."""
 
-    wraps = False
-    """Whether the rows above the first are the last ones; otherwise a strip says how it is padded."""
+    @property
+    def wraps(self) -> bool:
+        """Whether the rows above the first are the last ones; otherwise a strip says how it is padded."""
+        return False
 
     @abstractmethod
     def record(self) -> dict[str, object]:
@@ -82,7 +84,7 @@ class _FilterStrips(Strips):
     measured: bool
 
     @property
-    def wraps(self) -> bool:  # type: ignore[override] # only read
+    def wraps(self) -> bool:
         return self.window.border == BorderKind.WRAP
 
     def record(self) -> dict[str, object]:

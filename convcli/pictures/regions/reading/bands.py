@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 __all__ = ["Bands", "Decode"]
 
 Decode = Callable[[NDArray[Any], int, "int | None"], None]
-"""Fills an array (N, W) or (N, W, S) with the rows from a number on; the third argument is the number of threads."""
+"""Fills an array (N, W) or (N, W, S) with the rows from a number on; takes the number of threads, too."""
 MIN_KEPT = 7 / 8  # of the rows in memory: copying fewer frees more than the copy takes
 FIRST_OVERLAP = 64  # rows that are kept before it is known how many are asked for again
 
