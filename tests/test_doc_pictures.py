@@ -22,7 +22,7 @@ def test_every_picture_of_a_page_is_made_by_a_command_and_every_file_is_on_a_pag
     assert sorted(one.file for one in ALL) == sorted(FOLDER.iterdir())  # each made by one command
 
 
-def test_there_are_six_pages_besides_readme() -> None:
+def test_there_are_seven_pages_besides_readme() -> None:
     assert [page.name for page in PAGES] == [
         "README.md",
         "architecture.md",
@@ -30,6 +30,7 @@ def test_there_are_six_pages_besides_readme() -> None:
         "layers.md",
         "lesson.md",
         "python.md",
+        "scale.md",
         "scripts.md",
     ]
 
