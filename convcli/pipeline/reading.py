@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from convcli.errors import ImageError, PictureTooLargeError
+from convcli.errors import ImageError, PictureTooLargeError, install_command
 from convcli.files.streams import STREAM, input_name, standard_input
 from convcli.pictures.backgrounds import Color, flatten
 from convcli.pictures.frames import FrameRange
@@ -78,7 +78,7 @@ class ReadOptions(NamedTuple):
             It cannot be read, or not in parts although it must: then it is `too_large`, if that was found.
         """
         from convcli.pictures.regions.flattened import Flattened  # late, as above
-        from convcli.pictures.regions.opening import INSTALL, lacks_extra, open_large
+        from convcli.pictures.regions.opening import lacks_extra, open_large
         from convcli.pictures.regions.whole import WholePicture
 
         assert not isinstance(self.frame, FrameRange)
@@ -94,7 +94,7 @@ class ReadOptions(NamedTuple):
                     raise
         if large is None and (self.by_tiles or too_large):
             if source != STREAM and lacks_extra(source):
-                advice = f"a TIFF is read in parts by tifffile; {INSTALL}"
+                advice = f"a TIFF is read in parts by tifffile; {install_command('deep')} brings it"
                 if too_large is not None:
                     raise PictureTooLargeError(name, f"{too_large.why}; {advice}")
                 raise ImageError(name, advice)

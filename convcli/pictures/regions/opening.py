@@ -18,7 +18,7 @@ from convcli.pictures.regions.reading.failures import reported
 from convcli.pictures.regions.reading.npy_rows import open_npy_rows
 from convcli.pictures.regions.region import Region
 
-__all__ = ["INSTALL", "lacks_extra", "open_large"]
+__all__ = ["lacks_extra", "open_large"]
 
 
 def open_large(

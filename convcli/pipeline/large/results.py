@@ -6,14 +6,13 @@ from collections.abc import Callable
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
-from convcli.errors import PictureTooLargeError, UsageError
+from convcli.errors import PictureTooLargeError, UsageError, install_command
 from convcli.files.streams import STREAM
 from convcli.files.times import FileTimes
 from convcli.pictures.formats.format_checks import check_holds
 from convcli.pictures.formats.output_formats import TILED, OutputFormat, extra_is_installed
 from convcli.pictures.limits import Limits
 from convcli.pictures.raster import held_bytes
-from convcli.pictures.regions.opening import INSTALL
 from convcli.pipeline.large.strips import StripRun, computed_ahead
 from convcli.pipeline.outputs import Destination, Outputs
 from convcli.pipeline.recipes.pooling import halve
@@ -44,7 +43,8 @@ def check_tiled(
     option = "--pyramid" if destination.pyramid else "--by-tiles"
     if destination.format in TILED and destination.output != STREAM:
         if destination.format == OutputFormat.TIFF and not extra_is_installed():
-            raise UsageError(option, f"a tiled TIFF is written by tifffile; {INSTALL}")
+            why = f"a tiled TIFF is written by tifffile; {install_command('deep')} brings it"
+            raise UsageError(option, why)
         return
     if too_large is not None:
         raise PictureTooLargeError(name, f"{too_large.why}, {IN_PARTS}")
