@@ -86,7 +86,8 @@ class BatchArguments(NamedTuple):
         str | None,
         Option(
             "--region",
-            help="Read only this rectangle: left and top, counted from 0, then width and height.",
+            help="Read only this rectangle of the picture or the level: left and top, counted from 0, then "
+            "width and height.",
             metavar="X,Y,WxH",
             rich_help_panel=options.LARGE,
         ),

@@ -132,7 +132,9 @@ def test_jpeg_stays_jpeg_for_pixels(channels: int) -> None:
     array = array[..., 0] if channels == 1 else array
     stream = io.BytesIO()
     notes = write_tiff(stream, "x.tif", strips(Picture(array), [33]), 90, Storage("jpeg", (64, 64)))
-    assert notes == ("is compressed as JPEG (quality 90), as its source is: values change a little",)
+    assert notes == (
+        "the output is JPEG-compressed (quality 90), like the input: values change slightly; a .zarr keeps the exact ones",
+    )
     with tifffile.TiffFile(io.BytesIO(stream.getvalue())) as file:
         assert file.pages[0].compression == 7
         by_tifffile = file.pages[0].asarray()
@@ -238,6 +240,18 @@ def test_ome_xml_is_that_of_the_result(shape: tuple[int, ...], maps: bool, axes:
         in " ".join(sorted_attributes(xml))
     )
     assert 'Name="A &amp; B"' in xml
+
+
+def test_the_pixel_size_of_a_zarr_array_is_kept() -> None:
+    picture = Picture(random_samples("u1", 20, 30))
+    content = written(picture, Storage("zstd", (16, 16), pixel_size=(0.5, 0.25), unit="µm"))
+    with tifffile.TiffFile(io.BytesIO(content)) as file:
+        found = " ".join(sorted_attributes(str(file.ome_metadata)))
+    assert found.replace("/", "") == (
+        'PhysicalSizeX="0.25" PhysicalSizeXUnit="µm" PhysicalSizeY="0.5" PhysicalSizeYUnit="µm"'
+    )
+    with tifffile.TiffFile(io.BytesIO(written(picture, Storage("zstd", (16, 16))))) as file:
+        assert not file.is_ome
 
 
 def sorted_attributes(xml: str) -> list[str]:

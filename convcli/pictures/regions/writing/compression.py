@@ -92,8 +92,8 @@ def choose_compression(
 
     Examples
     --------
-    >>> choose_compression(Storage("jpeg"), np.dtype("u1"), 3, colors=3)[1]
-    ('is compressed as JPEG (quality 90), as its source is: values change a little',)
+    >>> choose_compression(Storage("jpeg"), np.dtype("u1"), 3, colors=3)[1][0][:43]
+    'the output is JPEG-compressed (quality 90),'
     >>> choose_compression(Storage("jpeg"), np.dtype("f4"), 1, colors=1)[0].family
     'deflate'
     """
@@ -102,7 +102,8 @@ def choose_compression(
     if family == "jpeg":
         if dtype == np.uint8 and samples == colors and samples in (1, 3):
             notes = (
-                f"is compressed as JPEG (quality {JPEG_QUALITY}), as its source is: values change a little",
+                f"the output is JPEG-compressed (quality {JPEG_QUALITY}), like the input: "
+                "values change slightly; a .zarr keeps the exact ones",
             )
         else:
             family = "deflate"

@@ -20,9 +20,9 @@ def result_description(
     """Return the description of a result of height, width and samples per pixel, in so many pages.
 
     OME-XML says what is in a file, so it is made anew; the name of the picture and the size of its pixels
-    are kept.
+    are kept. A Zarr array that knows the size of its pixels gets it, too.
     """
-    if not is_ome(storage.description):
+    if not is_ome(storage.description) and (storage.description or storage.pixel_size is None):
         return storage.description
     if dtype.name not in OME_DTYPES:
         return ""
