@@ -81,23 +81,23 @@ def write_zarr(
     OutputError
         The target exists and `replace` is false, it is no Zarr array, or it cannot be written.
     """
-    made = _Made(redacted(str(target)), strips, height, storage, halve)
+    writer = _Writer(redacted(str(target)), strips, height, storage, halve)
     if is_url(target):
         if inputs is not None and str(target) in inputs:
             raise OutputError(redacted(str(target)), INPUT_MESSAGE)
-        _write_objects(str(target), made, replace=replace)
+        _write_objects(str(target), writer, replace=replace)
     else:
         write_folder_atomically(
-            target, made.write_folder, replaceable=_is_zarr if replace else None, inputs=inputs
+            target, writer.write_folder, replaceable=_is_zarr if replace else None, inputs=inputs
         )
-    return tuple(made.notes)
+    return tuple(writer.notes)
 
 
 def _is_zarr(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ZARR_METADATA)
 
 
-def _write_objects(url: str, made: _Made, *, replace: bool) -> None:
+def _write_objects(url: str, writer: _Writer, *, replace: bool) -> None:
     """Write the objects of an array; what is there already is removed before the first.
 
     Raises
@@ -121,7 +121,7 @@ def _write_objects(url: str, made: _Made, *, replace: bool) -> None:
         try:
             with store_errors(url):
                 store = FsspecStore.from_url(url)
-                made.write(store, lambda key, data: write_object(f"{url}/{key}", data, replace=True))
+                writer.write(store, lambda key, data: write_object(f"{url}/{key}", data, replace=True))
         except BaseException:
             with suppress(OSError):  # the error that made it fail is reported
                 remove()
@@ -130,7 +130,7 @@ def _write_objects(url: str, made: _Made, *, replace: bool) -> None:
         raise OutputError(redacted(url), describe_os_error(error)) from None
 
 
-class _Made:
+class _Writer:
     """An array or a pyramid that is made of strips: its metadata is kept until all else is written.
 
     Attributes
