@@ -76,40 +76,50 @@ class Job(NamedTuple):
             return report
         # Reading a file changes when it was last read.
         times = file_times(self.source.name) if self.outputs.destination.keep_time else None
-        selected = self.reading.frame
         try:
-            for recipe in recipes:
-                self.outputs.check(self._destination(recipe).output)  # before decoding for nothing
-            if isinstance(selected, FrameRange):
-                self._run_frames(recipes, selected, times, report)
-                return report
-            if any(self._is_tiled(recipe) for recipe in recipes):
-                self._run_by_tiles(recipes, times, report)
-                return report
-            try:
-                pictures = [self.reading.load(self.source.name)] * len(recipes)
-            except PictureTooLargeError as error:
-                self._run_by_tiles(recipes, times, report, error)
-                return report
+            self._run_all(recipes, times, report)
         except ConvcliError as error:
             output = error.what if isinstance(error, OutputError) else None
             report.events.append(Failure.of(error, error.why, output))
-            return report
         except MemoryError:
             report.events.append(self.failure(NO_MEMORY))
-            return report
+        return report
+
+    def _run_all(self, recipes: Sequence[Recipe], times: FileTimes | None, report: Report) -> None:
+        """Read the input, and apply every recipe to it.
+
+        Raises
+        ------
+        ConvcliError
+            The input cannot be read, or no output can be written.
+        """
+        for recipe in recipes:
+            self.outputs.check(self._destination(recipe).output)  # before decoding for nothing
+        selected = self.reading.frame
+        if isinstance(selected, FrameRange):
+            return self._run_frames(recipes, selected, times, report)
+        if any(self._is_tiled(recipe) for recipe in recipes):
+            return self._run_by_tiles(recipes, times, report)
+        try:
+            pictures = [self.reading.load(self.source.name)] * len(recipes)
+        except PictureTooLargeError as error:
+            return self._run_by_tiles(recipes, times, report, error)
         notes = (*pictures[0].notes, *self._notes_on_times(times))
         for recipe in recipes:
             try:
                 dropped, finished = self._apply(recipe, pictures, times)
             except (ConvcliError, MemoryError) as error:
-                skip_existing = self.outputs.destination.skip_existing
-                report.events.append(event_of_error(error, self.source, skip_existing=skip_existing))
+                report.events.append(self._event_of(error))
             else:
                 report.events.extend(Note(note) for note in (*notes, *dropped))
                 report.events.append(finished)
                 notes = ()  # reported once
-        return report
+        return None
+
+    def _event_of(self, error: ConvcliError | MemoryError) -> Failure | Skipped:
+        """Return what is reported of an error in a single result."""
+        skip_existing = self.outputs.destination.skip_existing
+        return event_of_error(error, self.source, skip_existing=skip_existing)
 
     def fetch_ahead(self) -> None:
         """Start to fetch the object that is read, while other jobs are run."""
@@ -202,8 +212,7 @@ class Job(NamedTuple):
                     dropped = large_result.write(target, self.outputs, times)
                     result = large_result.result()
                 except (ConvcliError, MemoryError) as error:
-                    skip_existing = self.outputs.destination.skip_existing
-                    report.events.append(event_of_error(error, self.source, skip_existing=skip_existing))
+                    report.events.append(self._event_of(error))
                 else:
                     report.events.extend(Note(note) for note in (*notes, *result.notes, *dropped))
                     report.events.append(self._finished(result, target, started))

@@ -1,1 +1,1 @@
-"""Writes huge pictures from rows that come in order: tiled BigTIFF, .npy, Zarr."""
+"""Writes huge pictures from rows that come in order: tiled BigTIFF and Zarr."""
