@@ -213,6 +213,13 @@ def test_a_region(convcli: Runner, cat: Array, source: str, by_tiles: list[str])
     assert_failed(ran, 1, f"{source}: has no region 400,0,100x10: it is 451 pixels wide and 300 high")
 
 
+@pytest.mark.usefixtures("cat")
+@pytest.mark.parametrize("region", [(1, 2, 30), (1, 2, 30, 40, 50), 7, "", (0, 0, 5, 0), (0, -1, 5, 5)])
+def test_what_is_no_region(region: Any) -> None:
+    with pytest.raises(library.ConvcliError, match=r"^region"):
+        library.read_picture("cat.tif", region=region)
+
+
 @pytest.mark.parametrize("source", ["cat.tif", "photo.png"])
 def test_a_pyramid_is_written(convcli: Runner, cat: Array, source: str) -> None:
     Image.fromarray(cat).save("photo.png")

@@ -6,6 +6,7 @@ Uses only the standard library, because options are read before numpy is loaded.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from convcli.errors import ImageError, UsageError
@@ -109,6 +110,9 @@ def as_region(value: RegionLike) -> Region:
     True
     """
     if not isinstance(value, str):
-        left, top, width, height = (whole_number(number, "region", 0) for number in value)
+        numbers: tuple[int, ...] = tuple(value) if isinstance(value, Iterable) else ()
+        if len(numbers) != 4:
+            raise UsageError(f"region {value!r:.50}", "must be four numbers: left, top, width and height")
+        left, top, width, height = (whole_number(number, "region", 0) for number in numbers)
         value = f"{left},{top},{width}x{height}"
     return parse_region(value, "region")
