@@ -149,6 +149,7 @@ def test_a_picture_that_is_too_large_is_filtered_by_tiles(convcli: Runner, cat: 
         )
         ran = convcli(*command, "--max-pixels", "10k", "--sheet", "sheet.png")
         assert_failed(ran, 1, "cat.tif: has 451x300 = 135300 pixels, more than 10000; raise the limit with")
+        assert ran.err.endswith("--max-pixels, or read less with --region or --level\n")
         ran = convcli(*command, "--max-memory", "10k", "-o", "edges2.tif")
         assert_failed(ran, 1, "cat.tif: needs about ")
 

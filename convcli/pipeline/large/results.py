@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["LargeResult", "check_tiled"]
 
 TILE_ROWS, MAX_TILE_ROWS = 256, 1024  # of the output, if the input has no tiles, and at most
-IN_PARTS = "or write a .tif or .zarr, which is done in parts, or read less with --region or --level"
+READ_LESS = "or read less with --region or --level"
+IN_PARTS = f"or write a .tif or .zarr, which is done in parts, {READ_LESS}"
 COPIES = 3  # of a strip: what is read and its picture, what is computed and its tiles, and what comes next
 
 
@@ -39,7 +40,9 @@ def check_tiled(
         It cannot: `too_large`, with advice, if the picture is worked on in parts because of that.
     """
     if recipe.strips is None:
-        raise too_large or UsageError("--by-tiles", "draws no --sheet or --direction, which show all of it")
+        if too_large is not None:
+            raise PictureTooLargeError(name, f"{too_large.why}, {READ_LESS}")
+        raise UsageError("--by-tiles", "draws no --sheet or --direction, which show all of it")
     option = "--pyramid" if destination.pyramid else "--by-tiles"
     if destination.format in TILED and destination.output != STREAM:
         if destination.format == OutputFormat.TIFF and not extra_is_installed():
