@@ -154,6 +154,23 @@ def test_a_picture_that_is_too_large_is_filtered_by_tiles(convcli: Runner, cat: 
         assert_failed(ran, 1, "cat.tif: needs about ")
 
 
+@pytest.mark.parametrize("limit", ["8M", "300M"])
+def test_many_maps_are_made_of_few_rows_at_a_time(
+    convcli: Runner, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = np.random.default_rng(2).integers(0, 256, (300, 400), np.uint8)
+    tifffile.imwrite("wide.tif", wide, tile=(256, 256))
+    monkeypatch.setattr("convcli.pipeline.large.results.WANTED_BYTES", 1 << 20)
+    command = ["apply", "wide.tif", "--bank", "prewitt:32", "--by-tiles", "--max-memory", limit]
+    ran = convcli(*command, "-o", "maps.tif")
+    if limit == "8M":
+        assert_failed(ran, 1, "wide.tif: needs about ")
+        return
+    assert ran.code == 0
+    assert convcli("apply", "wide.tif", "--bank", "prewitt:32", "-o", "whole.tif").code == 0
+    np.testing.assert_array_equal(tifffile.imread("maps.tif"), tifffile.imread("whole.tif"))
+
+
 def test_pictures_that_are_read_whole_stay_limited(convcli: Runner) -> None:
     with nothing_changes(Path()):
         ran = convcli("apply", CAT, "--filter", "sobel", "--max-pixels", "10k", "-o", "edges.tif")

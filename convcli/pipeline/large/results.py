@@ -27,6 +27,9 @@ TILE_ROWS, MAX_TILE_ROWS = 256, 1024  # of the output, if the input has no tiles
 READ_LESS = "or read less with --region or --level"
 IN_PARTS = f"or write a .tif or .zarr, which is done in parts, {READ_LESS}"
 COPIES = 3  # of a strip: what is read and its picture, what is computed and its tiles, and what comes next
+WANTED_BYTES = 1 << 28  # of memory: strips that would take more have fewer rows,
+LEAST_ROWS = 16  # but not fewer than these, which would take long
+CHUNK_ROWS, MAP_ROWS = 512, 1024  # that wait for the rest of their tiles: of a .zarr; of all maps of a TIFF
 
 
 def check_tiled(
@@ -86,26 +89,45 @@ class LargeResult:
         limits: Limits,
         show_share: Callable[[float], None] | None,
     ) -> None:
-        self._storage, self._destination = large.properties.storage, destination
+        self._large, self._destination = large.properties, destination
+        self._storage = large.properties.storage
         as_numbers = wants_numbers(recipe, large.properties.kind, destination.format)
         tile_rows = self._storage.tile[0] if self._storage.tile else TILE_ROWS
-        self._run = StripRun(
-            recipe,
-            large,
-            as_numbers=as_numbers,
-            tile_rows=tile_rows if tile_rows <= MAX_TILE_ROWS else TILE_ROWS,
-            jobs=destination.jobs,
-            show_share=show_share or (lambda _: None),
-        )
-        limits.check_bytes(name, self._estimate(as_numbers))
 
-    def _estimate(self, as_numbers: bool) -> int:
-        """Return the memory that the largest strip takes."""
-        strip = self._run.largest_strip
-        work = self._run.strip_recipe(self._run.spans[0]).estimate(strip, as_numbers)
+        def run(most_rows: int | None) -> StripRun:
+            return StripRun(
+                recipe,
+                large,
+                as_numbers=as_numbers,
+                tile_rows=tile_rows if tile_rows <= MAX_TILE_ROWS else TILE_ROWS,
+                jobs=destination.jobs,
+                show_share=show_share or (lambda _: None),
+                most_rows=most_rows,
+            )
+
+        self._run = run(None)
+        needed, waiting = self._estimate(self._run, as_numbers)
+        while needed > WANTED_BYTES and self._run.strip_rows >= 2 * LEAST_ROWS:
+            shorter = run(self._run.strip_rows // 2)
+            if shorter.strip_rows == self._run.strip_rows:  # its window reaches as far
+                break
+            self._run = shorter
+            needed, waiting = self._estimate(shorter, as_numbers)
+        limits.check_bytes(name, needed + waiting)
+
+    def _estimate(self, run: StripRun, as_numbers: bool) -> tuple[int, int]:
+        """Return the memory that the largest strip takes, and that of rows which wait for more of a tile."""
+        strip = run.largest_strip
+        work = run.strip_recipe(run.spans[0]).estimate(strip, as_numbers)
         result = held_bytes((1, work.pixels, work.channels), work.itemsize)
         read = held_bytes(strip.size, strip.itemsize, is_numeric=strip.is_numeric)
-        return COPIES * (read + result) + work.extra
+        unread = min(self._large.block[0], self._large.size[0]) * read // strip.size[0]
+        if self._destination.format == OutputFormat.ZARR:
+            rows = CHUNK_ROWS
+        else:
+            rows = max(1, MAP_ROWS // work.channels) if work.is_maps else TILE_ROWS
+        unwritten = min(rows, run.height) * result // run.strip_rows
+        return COPIES * (read + result) + work.extra, unread + unwritten
 
     def write(self, target: str, outputs: Outputs, times: FileTimes | None) -> tuple[str, ...]:
         """Compute the result and write it to a checked target; return notes about what is not kept.

@@ -29,6 +29,7 @@ __all__ = ["StripRun", "computed_ahead"]
 STRIP_BYTES = (
     1 << 24
 )  # of the picture in a strip, at least one tile high: more takes memory and saves no time
+MOST_ROWS = 32  # that are kept to see whether a result shows anything
 SUMMED = ("saturated", "nan")
 
 
@@ -53,6 +54,8 @@ class StripRun:
         Whether the result stays numbers instead of pixels.
     tile_rows : int
         Rows of a tile of the output: strips are some tiles high.
+    most_rows : int, optional
+        Of the result, in a strip; more only if the window reaches farther.
     jobs : int or None
         Threads that decode.
     show_share : callable
@@ -73,6 +76,7 @@ class StripRun:
         tile_rows: int,
         jobs: int | None,
         show_share: Callable[[float], None],
+        most_rows: int | None = None,
     ) -> None:
         assert recipe.strips is not None
         self._strips, self._large = recipe.strips(), large
@@ -99,11 +103,11 @@ class StripRun:
             (height, width, channels + large.properties.has_alpha), itemsize, is_numeric
         )
         self._number_type = self._strips.number_type(self.picture_kind) if as_numbers else None
-        self.spans = self._make_spans(tile_rows)
+        self.spans = self._make_spans(tile_rows, most_rows)
         self._totals = _Totals()
         self._steps = 0
 
-    def _make_spans(self, tile_rows: int) -> list[_Span]:
+    def _make_spans(self, tile_rows: int, most_rows: int | None) -> list[_Span]:
         """Divide the result into strips; in each, padding shows rows of the same strip."""
         rows, values = self._rows, self._size[1] * self.picture_kind.size[2]
         wanted = STRIP_BYTES // (values * self.picture_kind.itemsize * rows.stride)
@@ -111,6 +115,8 @@ class StripRun:
         least = 1 if self._strips.wraps else -(-max(mirrored - rows.extent, 0) // rows.stride) + 1
         unit = max(1, tile_rows // rows.stride)
         height = max(unit, wanted // unit * unit, -(-least // unit) * unit)
+        if most_rows is not None:
+            height = max(min(height, most_rows), least, rows.extent // rows.stride)
         starts = list(range(0, rows.output, height))
         if len(starts) > 1 and rows.output - starts[-1] < least:
             del starts[-1]  # its padding may show rows of the strip before
@@ -127,6 +133,11 @@ class StripRun:
         if len(spans) == 1 and not self._strips.wraps:  # its window may show nothing but padding
             spans = [spans[0]._replace(end_row=max(spans[0].end_row, self._size[0]))]
         return spans
+
+    @property
+    def strip_rows(self) -> int:
+        """Rows of the result in the highest strip."""
+        return max(span.stop - span.start for span in self.spans)
 
     @property
     def largest_strip(self) -> InputKind:
@@ -260,7 +271,8 @@ class _Totals:
         self._means = list[tuple[float, int]]()  # of each strip, and of how many values
         self._size = 0
         self._losses = list[Losses]()
-        self._rows = list[tuple[NDArray[Any], NDArray[Any]]]()
+        self._rows = list[tuple[NDArray[Any], NDArray[Any]]]()  # of some strips, before and after
+        self._step = 1  # a row of every so many strips is kept
         self._picture: Picture | None = None
 
     @property
@@ -292,8 +304,12 @@ class _Totals:
             counted = _finite_count(result.picture) if measured is None else measured.values
             self._means.append((mean, counted))
         if result.values is not None:
+            if len(self._losses) % self._step == 0:
+                self._rows.append((_row(picture).pixels, _row(result.picture).pixels))
+            if len(self._rows) > MOST_ROWS:
+                del self._rows[1::2]
+                self._step *= 2
             self._losses.append(result.values.losses)
-            self._rows.append((_row(picture).pixels, _row(result.picture).pixels))
 
     def result(self, shape_in: tuple[int, ...], height: int, of_whole: Mapping[str, object]) -> Result:
         """Return the record and the notes of the whole."""

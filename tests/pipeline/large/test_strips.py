@@ -1,6 +1,7 @@
 """Recipes on strips against the same recipes on the whole picture."""
 
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from convcli.pictures.regions.whole import WholePicture
 from convcli.pipeline.large import strips
 from convcli.pipeline.large.strips import StripRun, computed_ahead
 from convcli.pipeline.recipes.filtering import convolution_recipe
+from convcli.pipeline.recipes.notes import PixelNotes
 from convcli.pipeline.recipes.pooling import pool_recipe
 from convcli.pipeline.recipes.recipe import Recipe, Result
 from convcli.pipeline.recipes.rendering import Rendering
@@ -273,6 +275,39 @@ def test_large_strides_do_not_make_strips_large() -> None:
     run = StripRun(recipe, large, as_numbers=False, tile_rows=16, jobs=1, show_share=lambda _: None)
     assert sum(len(part.pixels) for part in run.pictures()) == run.height == 20
     assert max(stop - start for start, stop in large.reads) == run.largest_strip.size[0] == 2
+
+
+def test_strips_have_at_most_so_many_rows_unless_the_window_reaches_farther() -> None:
+    picture = make_picture(3, 90, 8, "gray")
+    for name, most, found in (("sobel-x", 4, 4), ("gaussian:sigma=2", 4, 17), ("sobel-x", 100, 16)):
+        recipe = filter_recipe(name, SlidingWindow.of(), SignedMapping.ABS)
+        run = StripRun(
+            recipe, WholePicture(picture), as_numbers=False, tile_rows=16, jobs=1,
+            show_share=lambda _: None, most_rows=most,
+        )  # fmt: skip
+        assert run.strip_rows == found
+        pixels = np.concatenate([part.pixels for part in run.pictures()])
+        np.testing.assert_array_equal(pixels, recipe.run(picture, False).picture.pixels)
+
+
+def test_what_is_kept_of_many_strips_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = make_picture(3, 900, 8, "float")
+    recipe = filter_recipe("identity", SlidingWindow.of(), SignedMapping.CLIP)
+    found = list[int]()
+    make_notes = PixelNotes.of
+
+    def counted(picture: Picture, pixels: Any, *rest: Any) -> PixelNotes:
+        found.extend((len(picture.pixels), len(pixels)))
+        return make_notes(picture, pixels, *rest)
+
+    run = StripRun(
+        recipe, WholePicture(picture), as_numbers=False, tile_rows=1, jobs=1, show_share=lambda _: None
+    )
+    list(run.pictures())
+    monkeypatch.setattr(PixelNotes, "of", counted)
+    run.result()
+    assert found[0] == found[1]
+    assert strips.MOST_ROWS // 2 <= found[0] <= strips.MOST_ROWS
 
 
 def test_wrapped_alpha_below_wide_padding_takes_the_whole_picture() -> None:
