@@ -104,12 +104,16 @@ class _FilterStrips(Strips):
 
     def number_type(self, picture: InputKind) -> str | None:
         kernels = self._kernels()
-        if picture.is_numeric or self.rendering.mapping(as_numbers=True) != SignedMapping.RAW:
+        if self.rendering.mapping(as_numbers=True) != SignedMapping.RAW:
             return None
-        is_whole = all(np.equal(np.mod(taps, 1), 0).all() for taps in kernels)
-        if is_whole and self.rendering.may_weigh(picture, kernels):
-            return "float64"  # windows that hold transparent pixels give fractions
-        return None
+        if not self.rendering.may_weigh(picture, kernels):
+            return None
+        # Windows that hold transparent pixels or NaN: banks compute in float64, whole numbers give fractions.
+        if isinstance(self.filter_or_bank, Filter):
+            is_wider = not picture.is_numeric and all(np.equal(np.mod(taps, 1), 0).all() for taps in kernels)
+        else:
+            is_wider = not picture.is_numeric or picture.dtype.startswith("f")
+        return "float64" if is_wider else None
 
     def axes(self, size: tuple[int, int]) -> tuple[Axis, Axis]:
         window = self.window

@@ -12,7 +12,7 @@ from convcli.convolution.pooling import PoolMode
 from convcli.convolution.rendering import SignedMapping
 from convcli.convolution.weighted import NanMode
 from convcli.errors import ImageError, SizeError
-from convcli.kernels.banks import MapCombination, as_filter, combine_maps, orientation_bank
+from convcli.kernels.banks import Bank, MapCombination, as_filter, combine_maps, orientation_bank
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.pictures.channels import Channels
 from convcli.pictures.picture import Picture, PictureKind
@@ -258,6 +258,23 @@ def test_numbers_have_the_dtype_that_they_have_in_memory(name: str, kind: str) -
     expected = recipe.run(picture, True)
     found = run_strips(recipe, picture, as_numbers=True)
     assert_same(found, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_maps_of_strips_without_nan_have_the_dtype_of_the_others(dtype: Any) -> None:
+    pixels = np.arange(200, dtype=dtype).reshape(20, 10)
+    pixels[17, 3] = np.nan  # far from the first strip
+    bank = Bank("averages", np.arange(1.0, 28.0).reshape(3, 3, 1, 3))
+    picture = Picture(pixels, kind=PictureKind.ARRAY)
+    rendering = Rendering(Channels.EACH, SignedMapping.RAW, 1, (0,), False, nan=NanMode.IGNORE)
+    recipe = convolution_recipe(bank, SlidingWindow.of(), rendering, measured=True)
+    expected = recipe.run(picture, True)
+    run = StripRun(
+        recipe, WholePicture(picture), as_numbers=True, tile_rows=4, jobs=1, show_share=lambda _: None
+    )
+    parts = [part.pixels for part in run.pictures()]
+    assert {part.dtype for part in parts} == {expected.picture.pixels.dtype} == {np.dtype(np.float64)}
+    np.testing.assert_allclose(np.concatenate(parts), expected.picture.pixels, rtol=1e-6)
 
 
 def test_maps_that_become_pixels_are_pixels_in_every_strip() -> None:

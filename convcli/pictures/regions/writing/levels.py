@@ -41,6 +41,7 @@ class BandRows(ABC):
     def push(self, rows: NDArray[Any]) -> None:
         """Add the next rows (N, W, S)."""
         assert self._written + self._filled + len(rows) <= self.shape[0], "more rows than the picture has"
+        rows = rows.astype(self.dtype, copy=False)  # whatever comes: the file says that its values are these
         while len(rows):
             wanted = min(self.band_rows, self.shape[0] - self._written)
             if not self._filled and len(rows) >= wanted:
