@@ -97,12 +97,14 @@ class StripRun:
                 f"is more than half the filter of {rows.window}, which with border wrap and alpha takes the "
                 "whole picture",
             )
-        itemsize = np.dtype(large.properties.dtype).itemsize
+        dtype = np.dtype(large.properties.dtype)
         is_numeric = large.properties.kind != PictureKind.PIXELS
         self.picture_kind = InputKind(
-            (height, width, channels + large.properties.has_alpha), itemsize, is_numeric
+            (height, width, channels + large.properties.has_alpha), dtype.itemsize, is_numeric
         )
-        self._number_type = self._strips.number_type(self.picture_kind) if as_numbers else None
+        self._number_type = None
+        if as_numbers:
+            self._number_type = self._strips.number_type(dtype, has_alpha=large.properties.has_alpha)
         self.spans = self._make_spans(tile_rows, most_rows)
         self._totals = _Totals()
         self._steps = 0

@@ -18,7 +18,7 @@ from convcli.kernels.banks import Bank
 from convcli.kernels.filter import Filter
 from convcli.networks.layer_types.base import Sides
 from convcli.networks.layer_types.pooling import Pooling
-from convcli.pipeline.recipes.recipe import InputKind, Recipe
+from convcli.pipeline.recipes.recipe import Recipe
 from convcli.pipeline.recipes.rendering import Rendering
 from convcli.pipeline.recipes.window import SlidingWindow
 from convcli.sizes.axes import window_axes
@@ -68,7 +68,7 @@ class Strips(ABC):
         """Return a recipe whose record has the range that `recipe` must know; None if it need not."""
         return None
 
-    def number_type(self, picture: InputKind) -> str | None:  # noqa: ARG002
+    def number_type(self, dtype: np.dtype[Any], *, has_alpha: bool) -> str | None:  # noqa: ARG002
         """Return the dtype that holds the numbers of all strips; None if all have the same anyway."""
         return None
 
@@ -102,18 +102,16 @@ class _FilterStrips(Strips):
         values = self.rendering._replace(signed=SignedMapping.RAW)
         return replace(self, rendering=values, measured=True).recipe(size, padding, None)
 
-    def number_type(self, picture: InputKind) -> str | None:
+    def number_type(self, dtype: np.dtype[Any], *, has_alpha: bool) -> str | None:
         kernels = self._kernels()
-        if self.rendering.mapping(as_numbers=True) != SignedMapping.RAW:
-            return None
-        if not self.rendering.may_weigh(picture, kernels):
+        has_missing = dtype.kind == "f" and self.rendering.nan == NanMode.IGNORE
+        is_weighed = has_alpha and self.rendering.alpha_mode(kernels) != AlphaMode.STRAIGHT
+        if self.rendering.mapping(as_numbers=True) != SignedMapping.RAW or not (has_missing or is_weighed):
             return None
         # Windows that hold transparent pixels or NaN: banks compute in float64, whole numbers give fractions.
-        if isinstance(self.filter_or_bank, Filter):
-            is_wider = not picture.is_numeric and all(np.equal(np.mod(taps, 1), 0).all() for taps in kernels)
-        else:
-            is_wider = not picture.is_numeric or picture.dtype.startswith("f")
-        return "float64" if is_wider else None
+        is_bank = isinstance(self.filter_or_bank, Bank)
+        is_whole = dtype.kind != "f" and all(np.equal(np.mod(taps, 1), 0).all() for taps in kernels)
+        return "float64" if is_bank or is_whole else None
 
     def axes(self, size: tuple[int, int]) -> tuple[Axis, Axis]:
         window = self.window

@@ -12,7 +12,14 @@ from convcli.convolution.pooling import PoolMode
 from convcli.convolution.rendering import SignedMapping
 from convcli.convolution.weighted import NanMode
 from convcli.errors import ImageError, SizeError
-from convcli.kernels.banks import Bank, MapCombination, as_filter, combine_maps, orientation_bank
+from convcli.kernels.banks import (
+    Bank,
+    MapCombination,
+    as_filter,
+    combine_maps,
+    filter_or_bank,
+    orientation_bank,
+)
 from convcli.networks.layer_types.pooling import Pooling
 from convcli.pictures.channels import Channels
 from convcli.pictures.picture import Picture, PictureKind
@@ -275,6 +282,29 @@ def test_maps_of_strips_without_nan_have_the_dtype_of_the_others(dtype: Any) -> 
     parts = [part.pixels for part in run.pictures()]
     assert {part.dtype for part in parts} == {expected.picture.pixels.dtype} == {np.dtype(np.float64)}
     np.testing.assert_allclose(np.concatenate(parts), expected.picture.pixels, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.int64])
+def test_maps_of_whole_numbers_stay_exact(dtype: Any) -> None:
+    most = min(np.iinfo(dtype).max, 1 << 58)
+    picture = Picture(np.full((20, 10), most, dtype) - np.arange(10, dtype=dtype), kind=PictureKind.NUMBERS)
+    rendering = Rendering(Channels.EACH, SignedMapping.RAW, 1, (0,), False, nan=NanMode.IGNORE)
+    recipe = convolution_recipe(orientation_bank("sobel:2"), SlidingWindow.of(), rendering, measured=True)
+    assert_same(run_strips(recipe, picture, as_numbers=True), recipe.run(picture, True))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])
+def test_averages_of_whole_numbers_below_alpha_are_fractions_in_every_strip(dtype: Any) -> None:
+    pixels = np.arange(200, dtype=dtype).reshape(20, 10)
+    alpha = np.full(pixels.shape, np.iinfo(dtype).max, dtype)
+    alpha[17, 3:5] = 0  # far from the first strip
+    picture = Picture(pixels, alpha, kind=PictureKind.NUMBERS if dtype == np.uint32 else PictureKind.PIXELS)
+    filter_ = filter_or_bank("average", np.array([[1, 2, 1]]))
+    rendering = Rendering(Channels.EACH, SignedMapping.RAW, 1, (0,), False)
+    recipe = convolution_recipe(filter_, SlidingWindow.of(), rendering, measured=True)
+    found, expected = run_strips(recipe, picture, as_numbers=True).picture, recipe.run(picture, True).picture
+    assert found.pixels.dtype == expected.pixels.dtype == np.float64
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
 
 
 def test_maps_that_become_pixels_are_pixels_in_every_strip() -> None:
