@@ -75,7 +75,8 @@ class Proxy:
             handler.send_response(503 if fault == "503" else 403)
             handler.send_header("Content-Length", str(len(fault)))
             handler.end_headers()
-            handler.wfile.write(fault.encode())
+            if handler.command != "HEAD":  # what is sent with it would be taken for the next answer
+                handler.wfile.write(fault.encode())
             return
         connection = HTTPConnection(*self.target, timeout=30)
         connection.request(handler.command, handler.path, body, dict(handler.headers.items()))
