@@ -4,7 +4,6 @@ import io
 from pathlib import Path
 from typing import Any
 
-import fsspec  # type: ignore[import-untyped] # it has no types
 import numpy as np
 import pytest
 import tifffile
@@ -369,6 +368,7 @@ def test_damaged_files_are_read_as_whole_ones_are_or_refused(
 
 
 def test_a_tiff_in_an_object_store() -> None:
+    fsspec = pytest.importorskip("fsspec", reason="needs the extra convcli[cloud]")
     array = random_samples("u2", 100, 120)
     url = "memory://regions/x.tif"
     fsspec.filesystem("memory").pipe_file("/regions/x.tif", tiff(array, tile=(32, 32), compression="zlib"))
