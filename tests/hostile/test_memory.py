@@ -15,7 +15,7 @@ from convcli.pictures.formats.output_formats import OutputFormat
 from convcli.pictures.picture import Picture
 
 SIDES = {"tiny": 40, "large": 2000}
-MAX_RATIO = 1.5
+MAX_RATIO = 1.7
 SMALL = 4e6  # bytes by which the interpreter may grow meanwhile
 
 pytestmark = [
