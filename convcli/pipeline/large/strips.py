@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from math import prod
-from operator import gt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -26,9 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StripRun", "computed_ahead"]
 
-STRIP_BYTES = (
-    1 << 24
-)  # of the picture in a strip, at least one tile high: more takes memory and saves no time
+STRIP_BYTES = 1 << 24  # of the picture in a strip, at least one tile high: more saves no time
 MOST_ROWS = 32  # that are kept to see whether a result shows anything
 SUMMED = ("saturated", "nan")
 
@@ -87,11 +83,8 @@ class StripRun:
         self._rows = rows = rows.with_bounded_steps()
         self.steps = rows.stride, columns.stride
         centers = (rows.extent - 1) // 2, rows.extent // 2
-        if (
-            large.properties.has_alpha
-            and self._strips.wraps
-            and any(map(gt, (rows.before, rows.after), centers))
-        ):
+        is_wide = rows.before > centers[0] or rows.after > centers[1]
+        if is_wide and self._strips.wraps and large.properties.has_alpha:
             raise SizeError(
                 f"padding {rows.before}:{rows.after}",
                 f"is more than half the filter of {rows.window}, which with border wrap and alpha takes the "
@@ -354,7 +347,7 @@ class _Totals:
 def _finite_count(picture: Picture) -> int:
     """Return how many values are neither NaN nor infinite."""
     if picture.raster is not None or picture.pixels.dtype.kind != "f":
-        return prod(picture.shape)
+        return math.prod(picture.shape)
     return int(np.count_nonzero(np.isfinite(picture.pixels)))
 
 
