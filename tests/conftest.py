@@ -19,6 +19,11 @@ from tests.support.extras import hide_extra
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# Dask sets these for the processes that it starts and leaves them; malloc then holds less than it does for a user.
+LEFT_BY_DASK = (
+    {"MALLOC_TRIM_THRESHOLD_", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"} - os.environ.keys()
+)  # fmt: skip
+
 settings.register_profile("quick", derandomize=True, deadline=None, max_examples=25)
 settings.register_profile("thorough", derandomize=True, deadline=None, max_examples=100)
 
@@ -67,6 +72,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 def no_idle_threads() -> None:
     """Begin without threads that wait for work, so that a test knows which are started."""
     parallel._Worker.end_idle()
+
+
+@pytest.fixture(autouse=True)
+def no_variables_of_dask() -> Iterator[None]:
+    """End without the variables that a cluster of Dask leaves, so that no test depends on those before it."""
+    yield
+    for name in LEFT_BY_DASK:
+        os.environ.pop(name, None)
 
 
 @pytest.fixture

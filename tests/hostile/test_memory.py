@@ -16,7 +16,6 @@ from convcli.pictures.picture import Picture
 
 SIDES = {"tiny": 40, "large": 2000}
 MAX_RATIO = 1.5
-MAX_RUNS = 3  # of a command whose peak is low: threads that do not meet hold less together
 SMALL = 4e6  # bytes by which the interpreter may grow meanwhile
 
 pytestmark = [
@@ -73,19 +72,13 @@ def measure(inputs: Path, arguments: list[str], tmp_path: Path) -> tuple[int, in
         ]
         for name in SIDES
     ]
-    highest = 0
-    for run in range(MAX_RUNS):
-        ran = subprocess.run(
-            [sys.executable, "-m", "tests.support.memory_peak"],
-            input=json.dumps(lines if not run else [[*line, "--force"] for line in lines]),
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        code, estimate, peak = json.loads(ran.stdout)
-        assert code == 0, ran.stderr
-        highest = max(highest, peak)
-        if estimate < MAX_RATIO * highest + SMALL:
-            break
-    return estimate, highest
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.support.memory_peak"],
+        input=json.dumps(lines), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    code, estimate, peak = json.loads(ran.stdout)
+    assert code == 0, ran.stderr
+    return estimate, peak
 
 
 def assert_close(estimate: int, peak: int) -> None:
