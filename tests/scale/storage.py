@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -84,14 +85,13 @@ def _filter_objects(
     proxy.reset()
     out = folder / "fetched"
     out.mkdir()
-    for entry in client.list_objects_v2(Bucket="scale", Prefix="out/")["Contents"]:
-        content = client.get_object(Bucket="scale", Key=entry["Key"])["Body"].read()
-        (out / Path(entry["Key"]).name).write_bytes(content)
-        client.delete_object(Bucket="scale", Key=entry["Key"])
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket="scale", Prefix="out/")
+    for key in [entry["Key"] for page in pages for entry in page["Contents"]]:
+        content = client.get_object(Bucket="scale", Key=key)["Body"].read()
+        (out / Path(key).name).write_bytes(content)
+        client.delete_object(Bucket="scale", Key=key)
     assert digest(out) == expected, "results differ from those of local files"
-    for path in out.iterdir():
-        path.unlink()
-    out.rmdir()
+    shutil.rmtree(out)
     table.add(label, f"{run.seconds:.1f}", f"{len(names) / run.seconds:.0f}", requests, failed)
 
 
