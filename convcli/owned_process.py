@@ -4,7 +4,11 @@ Called from Python, convcli leaves alone what belongs to the caller: standard er
 warnings, and Pillow's limits.
 """
 
-__all__ = ["is_owned", "own_process"]
+import os
+
+__all__ = ["is_owned", "own_process", "share_arena"]
+
+ARENA_MAX = -8  # an option of glibc's mallopt
 
 _owned = False
 
@@ -18,3 +22,13 @@ def own_process() -> None:
 def is_owned() -> bool:
     """Return whether the process belongs to the program."""
     return _owned
+
+
+def share_arena() -> None:
+    """Let the threads of an owned process share malloc's arena: in its own, each keeps what strips took."""
+    if _owned and os.name == "posix":
+        import ctypes  # late: few runs need it
+
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:  # glibc
+            mallopt(ARENA_MAX, 1)

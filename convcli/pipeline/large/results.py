@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from convcli.errors import PictureTooLargeError, UsageError, install_command
 from convcli.files.streams import STREAM
 from convcli.files.times import FileTimes
+from convcli.owned_process import share_arena
 from convcli.pictures.formats.format_checks import check_holds
 from convcli.pictures.formats.output_formats import TILED, OutputFormat, extra_is_installed
 from convcli.pictures.limits import Limits
@@ -139,6 +140,7 @@ class LargeResult:
         OutputError
             The result cannot be written.
         """
+        share_arena()
         strips = self._run.pictures()
         first = next(strips)
         assert self._destination.format is not None
