@@ -18,7 +18,7 @@ __all__ = ["measure_batches", "measure_lists"]
 
 SIDES = 384, 512
 DIFFERENT = 64  # pictures; the others are copies of them under other names
-OPTIONS = ["--filter", "sobel", "--force"]
+OPTIONS = ["--filter", "sobel"]
 
 
 def write_pictures(folder: Path, count: int) -> list[Path]:
@@ -108,7 +108,7 @@ def run_shards(names: Path, shards: int, out: Path) -> Run:
 
 
 def measure_lists(folder: Path, counts: Sequence[int]) -> None:
-    """Print the memory that lists of names take, whose results all exist."""
+    """Print what lists of names take; none of the pictures exists."""
     folder.mkdir()
     table = Table("names in --files0-from", "seconds", "peak MB")
     for count in counts:
@@ -118,6 +118,6 @@ def measure_lists(folder: Path, counts: Sequence[int]) -> None:
             for number in range(count):
                 stream.write(b"missing/%012d.png\0" % number)
         line = command(names, folder / "out", "-j", "1")
-        run = measuring.run(line, codes=(1,))  # none of the pictures exists
+        run = measuring.run(line, codes=(1,))
         table.add(f"{count:,}", f"{run.seconds:.1f}", f"{run.peak_bytes / 1e6:.0f}")
         names.unlink()
