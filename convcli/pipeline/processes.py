@@ -30,7 +30,16 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-__all__ = ["Executor", "LocalProcesses", "Pool", "map_in_pool", "map_in_processes", "split_jobs"]
+__all__ = [
+    "MAX_RESULTS_AHEAD",
+    "Executor",
+    "LocalProcesses",
+    "Pool",
+    "map_in_pool",
+    "map_in_processes",
+    "prepared",
+    "split_jobs",
+]
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -143,7 +152,7 @@ def map_in_processes(
         Takes a part in the process that will compute it, before it has computed those before.
     """
     if processes == 1:
-        yield from map(compute, parts if prepare is None else _prepared(parts, prepare))
+        yield from map(compute, parts if prepare is None else prepared(parts, prepare))
         return
     yield from map_in_pool(_ProcessPool(compute, report_lost, processes, prepare), parts, in_order=in_order)
 
@@ -167,7 +176,7 @@ def map_in_pool(pool: Pool[Part, Result], parts: Iterable[Part], *, in_order: bo
                 yielded += 1
 
 
-def _prepared(parts: Iterable[Part], prepare: Callable[[Part], None]) -> Iterator[Part]:
+def prepared(parts: Iterable[Part], prepare: Callable[[Part], None]) -> Iterator[Part]:
     """Yield parts; prepare each but the first when it is one of the next."""
     following: deque[Part] = deque()
     for part in parts:

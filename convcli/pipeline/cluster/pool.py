@@ -1,7 +1,8 @@
 """Gives jobs to the workers of a Dask cluster, and does those of workers that die again.
 
-Each job is sent to a worker that is chosen here. So it is known which jobs a worker had when it died: they
-are done once more, each alone on a worker. One that loses this worker, too, has failed.
+Small jobs are sent in groups, as sending one takes about as long as filtering a small picture, and each group
+to a worker that is chosen here. So it is known which jobs a worker had when it died: they are done once more,
+each alone on a worker. One that loses this worker, too, has failed.
 """
 
 import asyncio
@@ -22,9 +23,10 @@ from convcli import __version__
 from convcli.errors import ConvcliError
 from convcli.files.urls import is_url
 from convcli.pipeline.cluster.connection import connect
-from convcli.pipeline.cluster.worker import Place, describe_place, forget_run, prepare_run, run_job
+from convcli.pipeline.cluster.worker import Answer, Place, describe_place, forget_run, prepare_run, run_jobs
 from convcli.pipeline.inputs import Source
 from convcli.pipeline.job import Job
+from convcli.pipeline.processes import MAX_RESULTS_AHEAD
 from convcli.pipeline.report import Report
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["ClusterPool", "is_relative"]
 
 TASKS_PER_THREAD = 2  # one that is done, and one that waits for it
+TASK_SECONDS = 0.2  # that the jobs of a task take together: Dask needs some milliseconds for a task
+MAX_JOBS = MAX_RESULTS_AHEAD // TASKS_PER_THREAD  # of a task: more would have to wait for their turn
 POLL_SECONDS = 0.5
 NO_WORKER_SECONDS = 30.0
 FORGET_SECONDS = 5.0
@@ -42,10 +46,9 @@ KILLED = "the worker that processed it died, and so did the worker that tried it
 
 
 class _Task(NamedTuple):
-    """A source after its number, and whether a worker has died that had it."""
+    """Sources after their numbers, and whether a worker has died that had them."""
 
-    number: int
-    source: Source
+    parts: tuple[tuple[int, Source], ...]
     again: bool = False
 
 
@@ -90,7 +93,9 @@ class ClusterPool:
         self._is_started = False  # whether workers have been there
         self._unsuitable: set[str] = set()
         self._other_folder: str | None = None  # in which workers run
-        self._lost: deque[_Task] = deque()  # to be done again
+        self._next: list[tuple[int, Source]] = []  # of the task that is sent next
+        self._job_seconds = TASK_SECONDS  # lately
+        self._lost: deque[tuple[int, Source]] = deque()  # to be done again
         self._arrived: SimpleQueue[tuple[str, _Task, object]] = SimpleQueue()
         self._seen = monotonic()  # when there was a worker
         self._checked = 0.0  # when the workers were looked at
@@ -121,21 +126,31 @@ class ClusterPool:
 
     def submit(self, task: tuple[int, Source]) -> bool:
         """Give a source, which comes after its number, to a worker; return whether one takes more."""
-        free = [address for address, worker in self._workers.items() if worker.is_free]
-        if self._lost or not free:
+        address = self._free_worker()
+        if self._lost or address is None:
             return False
         number, source = task
         if self._other_folder is not None and is_relative(source.name) and not source.error:
             why = f"is a relative name, but the workers run in {self._other_folder}; give an absolute one"
             source = source._replace(error=why)
-        self._send(min(free, key=lambda address: len(self._workers[address].tasks)), _Task(number, source))
+        self._next.append((number, source))
+        wanted = min(MAX_JOBS, TASK_SECONDS // self._job_seconds)
+        if len(self._next) >= wanted or not self._workers[address].tasks:
+            self._send_next(address)
         return True
+
+    def _free_worker(self) -> str | None:
+        """Return the worker that has the fewest tasks, if it takes another."""
+        free = [address for address, worker in self._workers.items() if worker.is_free]
+        return min(free, key=lambda address: len(self._workers[address].tasks), default=None)
 
     def results(self) -> Iterator[tuple[int, Report]]:
         """Wait for results, but not long, and yield the numbers of the sources with their reports."""
+        if self._next and (free := self._free_worker()) is not None:
+            self._send_next(free)
         for address, worker in self._workers.items():
             if self._lost and not worker.tasks:
-                self._send(address, self._lost.popleft())
+                self._send(address, _Task((self._lost.popleft(),), again=True))
         arrived = []
         with suppress(Empty):
             arrived.append(self._arrived.get(timeout=POLL_SECONDS))
@@ -146,8 +161,10 @@ class ClusterPool:
             owner = self._workers.get(address)
             if owner is None or owner.tasks.pop(task, None) is None:
                 continue  # its worker was found dead before
-            if isinstance(result, Report):
-                yield task.number, result
+            if isinstance(result, Answer):
+                seconds = result.seconds / len(task.parts)
+                self._job_seconds = max(seconds, (self._job_seconds + seconds) / 2)  # groups grow slowly
+                yield from zip((number for number, _ in task.parts), result.reports, strict=True)
             elif result is None or _is_lost(result):
                 gone.append(task)
                 gone += self._remove(address)
@@ -157,19 +174,25 @@ class ClusterPool:
             gone += self._update_workers()
         for task in gone:
             if task.again:
-                yield task.number, Report(task.source, [self._make_job(task.source).failure(KILLED)])
+                ((number, source),) = task.parts
+                yield number, Report(source, [self._make_job(source).failure(KILLED)])
             else:
-                self._lost.append(task._replace(again=True))
+                self._lost.extend(task.parts)
+
+    def _send_next(self, address: str) -> None:
+        """Send the sources that have been collected."""
+        task, self._next = _Task(tuple(self._next)), []
+        self._send(address, task)
 
     def _send(self, address: str, task: _Task) -> None:
         """Send a task to a worker; its result arrives later."""
         future = self._ask(
             self._client.submit,
-            run_job,
+            run_jobs,
             self._run,
-            task.source,
+            [source for _, source in task.parts],
             task.again,
-            key=f"convcli-{self._run}-{task.number}-{task.again:d}",
+            key=f"convcli-{self._run}-{task.parts[0][0]}-{task.again:d}",
             workers=[address],
             pure=False,
         )

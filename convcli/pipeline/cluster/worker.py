@@ -2,17 +2,19 @@
 
 import pickle
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from time import perf_counter
 from typing import NamedTuple
 
 from convcli import __version__
 from convcli.pipeline.inputs import Source
 from convcli.pipeline.job import Job
+from convcli.pipeline.processes import prepared
 from convcli.pipeline.report import Report
 
-__all__ = ["Place", "describe_place", "forget_run", "prepare_run", "run_job"]
+__all__ = ["Answer", "Place", "describe_place", "forget_run", "prepare_run", "run_jobs"]
 
 _makers: dict[str, Callable[[Source], Job]] = {}  # of the runs that this process works for
 
@@ -22,6 +24,13 @@ class Place(NamedTuple):
 
     versions: tuple[str, ...]
     folder: str
+
+
+class Answer(NamedTuple):
+    """What came of a task: the reports of its sources, in their order, and how long they took."""
+
+    reports: list[Report]
+    seconds: float
 
 
 def describe_place() -> Place:
@@ -62,13 +71,16 @@ def forget_run(run: str) -> None:
     _makers.pop(run, None)
 
 
-def run_job(run: str, source: Source, again: bool) -> Report | None:
-    """Do the job of a source; None if this process is not ready for it, because it has taken another's place.
+def run_jobs(run: str, sources: Sequence[Source], again: bool) -> Answer | None:
+    """Do the jobs of some sources; None if this process is not ready, because it has taken another's place.
 
-    A job that is done `again` may find outputs that its first run wrote before its worker died.
+    Jobs that are done `again` may find outputs that their first run wrote before its worker died.
     """
     make_job = _makers.get(run)
     if make_job is None:
         return None
-    job = make_job(source)
-    return (job._replace(outputs=job.outputs.resuming()) if again else job).run()
+    started = perf_counter()
+    jobs = [make_job(source) for source in sources]
+    if again:
+        jobs = [job._replace(outputs=job.outputs.resuming()) for job in jobs]
+    return Answer([job.run() for job in prepared(jobs, Job.fetch_ahead)], perf_counter() - started)

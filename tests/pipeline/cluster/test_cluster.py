@@ -123,6 +123,15 @@ def deadly_picture(name: str, width: int) -> None:
     Image.fromarray(np.random.default_rng(width).integers(0, 256, (13, width), np.uint8)).save(name)
 
 
+@pytest.fixture(params=[1, 16])
+def most_jobs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Let a task have so many jobs as soon as the workers have something to do."""
+    monkeypatch.setattr("convcli.pipeline.cluster.pool.TASK_SECONDS", 1e9)
+    monkeypatch.setattr("convcli.pipeline.cluster.pool.MAX_JOBS", request.param)
+    return int(request.param)
+
+
+@pytest.mark.usefixtures("most_jobs")
 def test_the_pictures_of_a_killed_worker_are_done_again(
     convcli: Runner, names: list[str], cluster: str
 ) -> None:
@@ -136,7 +145,7 @@ def test_the_pictures_of_a_killed_worker_are_done_again(
 
 
 def test_a_picture_that_kills_two_workers_fails_and_the_others_do_not(
-    convcli: Runner, names: list[str], cluster: str
+    convcli: Runner, names: list[str], cluster: str, most_jobs: int
 ) -> None:
     names.remove("04.png")
     deadly_picture("03.png", 30)
@@ -148,7 +157,10 @@ def test_a_picture_that_kills_two_workers_fails_and_the_others_do_not(
         (event,) = report.events
         assert isinstance(event, Failure)
         assert event.why == "the worker that processed it died, and so did the worker that tried it again"
-    assert len(list(Path("graves").glob("13x30-*"))) == len(list(Path("graves").glob("13x31-*"))) == 2
+    deaths = {len(list(Path("graves").glob(f"13x{width}-*"))) for width in (30, 31)}
+    assert (
+        deaths == {2} if most_jobs == 1 else deaths <= {1, 2}
+    )  # another of its task may be the first to kill
     others = [name for name in names if name not in ("03.png", "08.png")]
     assert convcli("pool", *others, "--out-dir", "here", "-j", "1").code == 0
     assert contents(Path("here")) == contents(Path("out"))
