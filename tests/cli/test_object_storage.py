@@ -382,12 +382,17 @@ def test_a_large_result_is_written_in_parts(bucket: Bucket, tmp_path: Path, faul
     assert ran.all == (0, f"{bucket}/out.npy\n", "")
     np.testing.assert_array_equal(np.load(io.BytesIO(bucket.get("out.npy"))), pixels)
     assert bucket.proxy.count("PUT") >= 3
+
+
+@pytest.mark.thorough
+def test_a_part_that_is_never_stored_leaves_nothing(bucket: Bucket, tmp_path: Path) -> None:
+    np.save(tmp_path / "large.npy", np.zeros((10_400, 10_400), np.uint8))
     bucket.proxy.fault = lambda request: "503" if "partNumber=2" in request.path else None
     ran = in_processes(
-        bucket, "apply", tmp_path / "large.npy", "--filter", "identity", "-o", f"{bucket}/other.npy"
+        bucket, "apply", tmp_path / "large.npy", "--filter", "identity", "-o", f"{bucket}/out.npy"
     )
-    assert_failed(ran, 1, f"{bucket}/other.npy: the server answers 503 (tried 5 times)")
-    assert bucket.all_keys() == ["out.npy"]
+    assert_failed(ran, 1, f"{bucket}/out.npy: the server answers 503 (tried 5 times)")
+    assert bucket.all_keys() == []
     assert "Uploads" not in bucket.client.list_multipart_uploads(Bucket=bucket.name)
 
 

@@ -53,6 +53,7 @@ def test_filters_come_back(cat: Array, taps: Array) -> None:
     assert (learned.bias, learned.offset) == (0, 0)
 
 
+@pytest.mark.thorough
 def test_filters_come_back_from_noise(cat: Array) -> None:
     taps = kernel("sobel-x", angle=70)
     target = convolve(cat, taps)
@@ -81,6 +82,7 @@ def test_a_volume_and_a_bias_come_back(found: Any) -> None:
     assert without.offset == pytest.approx(40, abs=0.1)
 
 
+@pytest.mark.thorough
 def test_channels_one_by_one_and_several_pairs() -> None:
     image = read_image(SAMPLES / "chelsea.png")[:90, :90]
     examples = make_examples(image, convolve(image, LINE)) + make_examples(NOISE, convolve(NOISE, LINE))
