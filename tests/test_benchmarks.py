@@ -142,6 +142,7 @@ def test_a_figure_is_reached_at_its_value(ratio: float, wanted: float | None, re
     assert Row("case", "peer", 1.0, 1, Verdict(True), ratio=ratio, wanted=wanted).reached is reached
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is measured on Linux")
 def test_the_memory_of_a_call_is_at_least_its_result() -> None:
     height, width = 1500, 2000

@@ -35,7 +35,7 @@ def test_there_are_seven_pages_besides_readme() -> None:
     ]
 
 
-@pytest.mark.thorough(every=2)
+@pytest.mark.thorough(every=5)
 @pytest.mark.parametrize("one", ALL, ids=[one.file.name for one in ALL])
 def test_a_picture_is_current(one: Made) -> None:
     """``python -m tests.support.doc_pictures`` makes it anew, if this fails."""

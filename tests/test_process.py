@@ -258,7 +258,7 @@ def test_help_of_a_command_has_examples(
     assert len(own) >= 2
 
 
-@pytest.mark.thorough(every=2)
+@pytest.mark.thorough(every=5)
 @pytest.mark.usefixtures("photo")
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_examples_of_the_help_run(convcli: Runner, monkeypatch: pytest.MonkeyPatch, command: str) -> None:

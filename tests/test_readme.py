@@ -67,6 +67,13 @@ BLOCKS = {
     for block in blocks(text)
     if not block[0].startswith(START)
 }
+
+
+def teaches(commands: list[Command]) -> bool:
+    """Whether a block learns filters, which takes seconds."""
+    return any(command.line.startswith("convcli learn ") for command in commands)
+
+
 COMMANDS = [command for block in BLOCKS.values() for command in block]
 
 
@@ -95,7 +102,13 @@ def test_commands_were_found() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize("commands", BLOCKS.values(), ids=BLOCKS)
+@pytest.mark.parametrize(
+    "commands",
+    [
+        pytest.param(commands, id=block, marks=pytest.mark.thorough if teaches(commands) else ())
+        for block, commands in BLOCKS.items()
+    ],
+)
 @pytest.mark.parametrize(
     "by_a_shell", [False, pytest.param(True, marks=pytest.mark.thorough)], ids=["called", "by a shell"]
 )

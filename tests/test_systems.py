@@ -109,7 +109,7 @@ def take_away(monkeypatch: pytest.MonkeyPatch, module: object, name: str) -> Non
 # One part at a time
 
 
-@pytest.mark.thorough(every=3)
+@pytest.mark.thorough(every=7)
 @pytest.mark.parametrize(("module", "name"), ATTRIBUTES, ids=[name for _, name in ATTRIBUTES])
 def test_commands_work_where_one_part_is_missing(
     convcli: Runner, monkeypatch: pytest.MonkeyPatch, module: object, name: str
@@ -238,6 +238,7 @@ def started(before: str, folder: Path) -> tuple[int, bytes, str, dict[str, objec
     return ran.returncode, ran.stdout, ran.stderr.decode(), contents(folder)
 
 
+@pytest.mark.thorough
 def test_convcli_starts_where_they_are_missing(tmp_path: Path) -> None:
     normal = started("", tmp_path / "normal")
     code, out, err, files = normal

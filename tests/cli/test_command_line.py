@@ -68,6 +68,7 @@ def test_it_is_read_as_typer_reads_it(line: tuple[str, list[str]]) -> None:
         assert plain is None or plain[1] == typers
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_is_read(command: str) -> None:
     for parameter in declared_parameters(load_command(command)):

@@ -271,6 +271,7 @@ def test_no_line_or_a_wrong_command_is_no_answer(convcli: Runner, monkeypatch: p
     assert convcli().code == 0
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize(
     "line",
     [

@@ -101,6 +101,7 @@ def test_examples_that_no_filter_fits_at_all(convcli: Runner, tmp_path: Path) ->
     assert ran.all == (0, "0\n", note)
 
 
+@pytest.mark.thorough
 def test_a_volume(convcli: Runner, terminal: Runner, tmp_path: Path) -> None:
     image = np.random.default_rng(2).integers(0, 256, (40, 40, 3)).astype(np.uint8)
     Image.fromarray(image).save(tmp_path / "rgb.png")
@@ -121,6 +122,7 @@ def test_a_volume(convcli: Runner, terminal: Runner, tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.thorough
 def test_an_offset_is_pointed_out(convcli: Runner, pair: tuple[Path, Path]) -> None:
     np.save(pair[1], convolve(NOISE, kernel("sobel-x")) + 100)
     ran = convcli("learn", *pair)
@@ -253,6 +255,7 @@ def test_kernel_and_curve_are_two_files(convcli: Runner, pair: tuple[Path, Path]
         assert_failed(done, 1, f"{folder}/k.json/: is a folder")
 
 
+@pytest.mark.thorough
 def test_what_the_target_may_be_is_said(convcli: Runner, tmp_path: Path) -> None:
     image = np.random.default_rng(5).integers(0, 64, (60, 60)).astype(np.uint8)
     edges = convolve(image, kernel("sobel-x"))

@@ -699,6 +699,7 @@ def test_wrong_batch_and_dtype(convcli: Runner, option: str, why: str) -> None:
     assert_refused(convcli("params", "resnet18", option, "0"), why)
 
 
+@pytest.mark.thorough
 def test_ten_thousand_layers(convcli: Runner, tmp_path: Path) -> None:
     path = tmp_path / "long.net"
     path.write_text("in 8x8x4\n" + "conv 4 f3 p1, relu\n" * 5000, "utf-8")

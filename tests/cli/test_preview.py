@@ -127,6 +127,7 @@ def test_half_blocks_are_the_means_of_input_and_result(shown: Runner) -> None:
     np.testing.assert_array_equal(second, expected("out.png", (25, 38)))
 
 
+@pytest.mark.thorough
 def test_256_colors_are_the_nearest_that_terminals_have() -> None:
     ran = in_terminal(*BOX, "--preview-as", "256")
     first, _ = parts(block_pixels(ran.out.splitlines()[1:-1]))

@@ -161,7 +161,7 @@ def test_every_value_is_there_whole_at_every_width(name: str, kind: str, columns
     assert printed.width <= unfolded  # no wider than it needs to be
 
 
-@pytest.mark.thorough(every=4)
+@pytest.mark.thorough(every=9)
 @pytest.mark.parametrize("name", sorted(shipped_networks()))
 @pytest.mark.parametrize("kind", ["shape", "params", "blocks", "dense"])
 def test_every_network_fits_forty_columns(name: str, kind: str) -> None:
@@ -170,6 +170,7 @@ def test_every_network_fits_forty_columns(name: str, kind: str) -> None:
     assert ("dense params" in printed.names) == (kind == "dense")
 
 
+@pytest.mark.thorough(every=2)
 @pytest.mark.parametrize("kind", ["shape", "params"])
 def test_one_network_at_all_widths(kind: str) -> None:
     for columns in range(20, 201):
@@ -267,6 +268,7 @@ def test_colors_help_where_there_are_some() -> None:
     assert {part.strip(ESCAPE) for part in colored} <= {"<", ">", "!"}  # what the color says is written
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("variable", ["NO_COLOR=1", "TERM=dumb"])
 @pytest.mark.parametrize("arguments", [COMPARED, ("params", "--list"), ("filters",)], ids=lambda a: a[0])
 def test_without_colors_there_is_no_escape(
@@ -305,6 +307,7 @@ def test_shipped_networks_fit(terminal: Runner, columns: int) -> None:
     assert all(f"\n{name} " in ran.out for name in shipped_networks())
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_tuning_fits(terminal: Runner, columns: int) -> None:
     ran = terminal("filters", "gabor", "--tuning", columns=columns)

@@ -46,7 +46,7 @@ def example(in_folder: Path) -> Path:
     return in_folder
 
 
-@pytest.mark.thorough(every=2)
+@pytest.mark.thorough(every=5)
 @pytest.mark.usefixtures("example")
 @pytest.mark.parametrize(
     "arguments", RICHER, ids=lambda one: " ".join(map(str, one)).replace(str(SAMPLES), "")

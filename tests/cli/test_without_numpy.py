@@ -116,7 +116,7 @@ def test_every_named_filter(pictures: Path, jobs: str) -> None:
 
 
 @NEEDS_CORE
-@pytest.mark.thorough(every=2)
+@pytest.mark.thorough(every=5)
 @pytest.mark.parametrize(
     "options",
     [
@@ -132,6 +132,7 @@ def test_every_option(pictures: Path, options: tuple[str, ...]) -> None:
     run_both(pictures, "apply", *files, *names, *options)
 
 
+@pytest.mark.thorough(every=2)
 @NEEDS_CORE
 @pytest.mark.parametrize("file_format", ["jpeg", "webp", "bmp", "pnm"])
 def test_every_common_format(pictures: Path, file_format: str) -> None:

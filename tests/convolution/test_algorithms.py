@@ -61,6 +61,7 @@ SHAPES = st.tuples(st.integers(1, 20), st.integers(1, 40)) | st.tuples(
 )
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("jobs", [1, 3])
 @settings(
@@ -89,6 +90,7 @@ def test_integers_are_exact(
     assert result.tolist() == expected.tolist()
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @settings(
@@ -241,6 +243,7 @@ def test_terms_that_would_cancel_are_not_split() -> None:
     assert strategy_module._factors(taps) == []
 
 
+@pytest.mark.thorough(every=5)
 @pytest.mark.parametrize("line", [[1, 1], [1, 2, 1], [1, 3, 3, 1], [2, 4, 2], [1, 1, 1, 1], [1, 4, 6, 4, 1]])
 @pytest.mark.parametrize("stride", [(1, 1), (1, 2), (2, 1), (3, 2)])
 @pytest.mark.parametrize("dilation", [(1, 1), (2, 3)])

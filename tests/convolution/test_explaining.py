@@ -159,6 +159,7 @@ def test_channels_that_are_no_colors_are_numbered(convcli: Runner, in_folder: Pa
         )
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.usefixtures("in_folder")
 @pytest.mark.parametrize("seed", range(8))
 def test_the_pixel_is_what_apply_writes(convcli: Runner, seed: int) -> None:

@@ -76,6 +76,7 @@ def weighted(image: Array, alpha: Array, kernel: Array, **options: Any) -> Array
     return values
 
 
+@pytest.mark.thorough(every=5)
 @pytest.mark.parametrize("name", KERNELS)
 @pytest.mark.parametrize("border", PADDED)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float64])

@@ -381,6 +381,7 @@ def test_kernel_that_is_scaled_to_one_gives_a_picture(convcli: Runner, grey: Arr
     assert np.array_equal(result[..., 0], grey)
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize(
     "options",
     [
@@ -521,6 +522,7 @@ def test_numbers_that_are_negative_are_a_signed_map_themselves(convcli: Runner) 
     assert found[0][0]["min"] == values[np.isfinite(values)].min()
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float64])
 @pytest.mark.parametrize("scale", ["1", "1000"])
 @pytest.mark.usefixtures("in_folder")

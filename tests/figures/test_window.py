@@ -272,6 +272,7 @@ DRAWINGS = {
 }
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_texts_stay_in_their_cells_and_shapes_on_the_paper(name: str) -> None:
     image, filter_name, at = DRAWINGS[name]
@@ -300,6 +301,7 @@ def check_on_paper(drawing: Drawing) -> None:
             assert shape.size / 2 <= shape.y <= drawing.height - shape.size / 2
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize(
     ("n", "f", "options"),
     [

@@ -74,7 +74,7 @@ NO_NUMBERS = [
 ]
 
 
-@pytest.mark.thorough(every=4)
+@pytest.mark.thorough(every=9)
 @pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("text", NO_NUMBERS)
 def test_a_stride_that_is_no_whole_number_from_one_is_refused(bounded: Any, layer: str, text: str) -> None:
@@ -114,6 +114,7 @@ def test_an_amount_that_is_no_whole_number_from_one_is_refused(
     )
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("text", ["-1", "1.5", "nan", "", "1:2:3", "1x2x3x4", "x", TOO_LONG])
 def test_a_padding_that_is_no_amount_is_refused(bounded: Any, layer: str, text: str) -> None:
@@ -141,6 +142,7 @@ def test_impossible_arithmetic_is_shown(bounded: Any, line: str, start: str, why
     assert_refused_with(bounded(*line.split()), 2, start, why)
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("command", ["shape", "params"])
 @pytest.mark.parametrize(
     ("spec", "start", "why"),
@@ -307,7 +309,7 @@ LONG_SPECS = [
 ]  # fmt: skip
 
 
-@pytest.mark.thorough(every=3)
+@pytest.mark.thorough(every=7)
 @pytest.mark.parametrize("command", ["shape", "params"])
 @pytest.mark.parametrize(("spec", "why"), LONG_SPECS, ids=[spec[:12] for spec, _ in LONG_SPECS])
 def test_enormous_specs_are_refused_in_one_line(bounded: Any, command: str, spec: str, why: str) -> None:
@@ -333,6 +335,7 @@ def test_a_spec_of_a_million_characters_is_read(bounded: Any) -> None:
     assert_refused_with(bounded("shape", "long.net"), 2, "long.net: is larger than 4,194,304 bytes")
 
 
+@pytest.mark.thorough
 def test_as_many_layers_as_allowed_are_counted_exactly(hostile: Nursery) -> None:
     ended = hostile("params", "--n", "1x1x3", "100000 x { conv 3 f1 }", "--by-block")
     assert ended.printed[-1].split("\t")[:3] == ["total", "1x1x3", "1200000"]
@@ -341,6 +344,7 @@ def test_as_many_layers_as_allowed_are_counted_exactly(hostile: Nursery) -> None
 # Kernels --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -373,6 +377,7 @@ def test_a_typed_kernel_that_is_none_is_refused(bounded: Any, text: str, why: st
     assert len(ended.message) < 300
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("source", ["a.png", "floats.csv", "floats.npy"])
 @pytest.mark.parametrize(
     "kernel",
@@ -469,7 +474,7 @@ FILES = [
 ]  # fmt: skip
 
 
-@pytest.mark.thorough(every=3)
+@pytest.mark.thorough(every=4)
 @pytest.mark.parametrize(("name", "data", "why"), FILES, ids=range(len(FILES)))
 def test_a_damaged_kernel_file_is_refused_by_its_name(bounded: Any, name: str, data: bytes, why: str) -> None:
     Path(name).write_bytes(data)
@@ -496,6 +501,7 @@ def test_a_kernel_of_ten_thousand_squared_is_refused(
     assert_refused_with(ended, 2, f"{file}: ", "is too long for a kernel of at most 1048576 coefficients")
 
 
+@pytest.mark.thorough
 def test_a_kernel_file_of_one_long_row_is_refused_in_bounded_time(
     bounded: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -58,6 +58,7 @@ def read(path: str | Path) -> NDArray[Any]:
 # Failures among others ------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough(every=2)
 @pytest.mark.parametrize("jobs", JOBS)
 @pytest.mark.parametrize("place", [0, 99])
 def test_one_bad_picture_of_a_hundred(hostile: Nursery, jobs: int, place: int) -> None:
@@ -111,6 +112,7 @@ def test_each_of_several_filters_fails_or_is_done_by_itself(hostile: Nursery, jo
 # The same file twice, and none ----------------------------------------------------------------------------
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize(
     "twice",
     [
@@ -463,7 +465,7 @@ def test_json_of_a_batch_comes_line_by_line(hostile: Nursery, jobs: int) -> None
 KINDS = ["png", "jpeg", "tiff", "webp", "bmp", "pnm", "avif", "jp2", "jxl", "npy", "csv", "txt"]
 
 
-@pytest.mark.thorough(every=3)
+@pytest.mark.thorough(every=7)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "command", [("apply", "--filter", "sobel"), ("pool", "--mode", "avg")], ids=["apply", "pool"]

@@ -174,7 +174,7 @@ def test_a_format_that_is_not_read_is_refused_from_standard_input(hostile: Nurse
 # Cut files ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.thorough(every=4)
+@pytest.mark.thorough(every=9)
 @pytest.mark.parametrize("kind", WHOLE)
 def test_a_file_cut_at_any_byte_is_refused_or_gives_all_its_pixels(hostile: Nursery, kind: str) -> None:
     data = WHOLE[kind]
@@ -281,6 +281,7 @@ def flipped(data: bytes, start: int = 0, stop: int | None = None, step: int = 1)
     return {f"{at:05}": patched(data, at, bytes([data[at] ^ 1 << (at * 5 + 1) % 8])) for at in places}
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("kind", FLIPPED)
 def test_a_flipped_bit_in_a_png_is_noticed_or_changes_nothing(hostile: Nursery, kind: str) -> None:
     ran = run_all(hostile, {"whole": FLIPPED[kind], **flipped(FLIPPED[kind])})
@@ -303,7 +304,7 @@ def test_a_flipped_bit_in_compressed_tiff_pixels_is_noticed(hostile: Nursery) ->
     assert len(ran.refused) > 9
 
 
-@pytest.mark.thorough(every=4)
+@pytest.mark.thorough(every=9)
 @pytest.mark.parametrize("kind", [kind for kind in WHOLE if kind not in PNGS])
 def test_a_flipped_bit_leaves_a_picture_of_its_size_or_a_refusal(hostile: Nursery, kind: str) -> None:
     files = flipped(WHOLE[kind], step=1 + len(WHOLE[kind]) // 80)
@@ -314,6 +315,7 @@ def test_a_flipped_bit_leaves_a_picture_of_its_size_or_a_refusal(hostile: Nurser
     assert ran.refused
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize(
     "data",
     [
@@ -453,6 +455,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("place", ["before", "after"])
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_compressed_text_is_not_unpacked_without_a_limit(hostile: Nursery, bomb: str, place: str) -> None:
@@ -507,6 +510,7 @@ def test_a_png_that_promises_2_to_the_31_frames_is_read(hostile: Nursery) -> Non
 # TIFF -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("following", [(0,), (1, 0), (1, 1), (1, 2, 1), (1, 2, 2), (1, 2, 0)])
 def test_pages_in_a_circle_are_counted_once(hostile: Nursery, following: tuple[int, ...]) -> None:
     data = tiff_pages(*following)
@@ -557,6 +561,7 @@ def test_directories_in_the_wild_are_refused(hostile: Nursery, first: int, big: 
         assert_refused_with(run_one(hostile, tiff(big=big, first=first << 32 | 1 << 63)), 1, "x: ")
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("compression", COMPRESSED)
 @pytest.mark.parametrize(
     "tags",
@@ -632,6 +637,7 @@ def test_a_new_process_reads_a_small_picture_in_400_megabytes(in_folder: Path, k
     assert np.array_equal(as_array(Path("y.png").read_bytes()), pixels_of(kind))
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("kind", ["png", "tiff", "bmp", "jpeg", "gif", "webp", "avif", "P5", "P6", "npy"])
 @pytest.mark.parametrize("size", [(16000, 16000), (16383, 16000)], ids=str)
 def test_a_large_picture_is_refused_in_400_megabytes(
@@ -657,6 +663,7 @@ def test_a_large_whole_picture_is_refused_in_400_megabytes(hostile: Nursery, kin
     assert ended.peak < ADDRESS_SPACE
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize(
     "junk", [b"\n", b"\0" * 5000, b"\xff" * 99, PNGS["png"], WHOLE["jpeg"], b"<html>x; y</html>"],
     ids=["a line end", "zeros", "ones", "a png", "a jpeg", "text"],

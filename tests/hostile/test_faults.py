@@ -153,6 +153,7 @@ FAULTS = {
 INTERRUPTED = {"open", "read", "write", "fsync", "fchmod", "wait"}  # what a signal can interrupt, of a disk
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.usefixtures("strace")
 @pytest.mark.parametrize(("name", "kind"), [(name, kind) for name in FAULTS for kind in sorted(FAULTS[name])])
 @pytest.mark.parametrize("part", SAMPLE_AND_REST)
@@ -346,6 +347,7 @@ def read(file: Path) -> np.ndarray[Any, Any]:
         return np.asarray(image)
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("name", LARGE)
 @pytest.mark.parametrize("part", SAMPLE_AND_REST)
 def test_memory_that_runs_out_anywhere_is_said(nursery: Nursery, large: Path, name: str, part: str) -> None:

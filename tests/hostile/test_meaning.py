@@ -73,6 +73,7 @@ def refused(
 # Depth ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough(every=3)
 @both
 @pytest.mark.parametrize("source", ["png", "tiff", "pgm"])
 @pytest.mark.parametrize("target", ["png", "tiff", "pgm", "npy"])
@@ -322,7 +323,7 @@ def lying(orientation: int) -> Image.Exif:
     return exif
 
 
-@pytest.mark.thorough(every=3)
+@pytest.mark.thorough(every=7)
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("extension", ["png", "tiff", "webp", "jpg", "avif"])
 def test_orientation_is_applied_once_and_cleared(hostile: Nursery, extension: str, orientation: int) -> None:
@@ -365,6 +366,7 @@ def save_frames(name: str, count: int = 3) -> None:
 frame_formats = pytest.mark.parametrize("extension", ["gif", "png", "webp", "tiff"])
 
 
+@pytest.mark.thorough(every=3)
 @both
 @frame_formats
 def test_the_first_frame_is_taken_with_a_note_and_another_where_asked_for(

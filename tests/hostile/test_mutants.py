@@ -171,6 +171,7 @@ DEEP = {
 }
 
 
+@pytest.mark.thorough(every=5)
 @pytest.mark.parametrize("name", SEEDS)
 def test_a_seed_is_read(convcli: Runner, in_folder: Path, name: str) -> None:
     seed = SEEDS[name]

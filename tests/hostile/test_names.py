@@ -116,7 +116,7 @@ def test_a_terminal_shows_a_name_without_doing_what_it_says(
     )
 
 
-@pytest.mark.thorough(every=3)
+@pytest.mark.thorough(every=7)
 @pytest.mark.parametrize("stem", list(STEMS)[:9], ids=IDS[:9])
 def test_every_answer_of_a_terminal_shows_names_so(hostile: Nursery, stem: bytes) -> None:
     flat = stem.replace(b"/", b"")
@@ -161,7 +161,7 @@ def test_a_tree_and_a_list_of_such_names(hostile: Nursery) -> None:
 # Names in messages ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.thorough(every=3)
+@pytest.mark.thorough(every=7)
 @each_stem
 def test_a_message_is_one_line_whatever_the_name(hostile: Nursery, stem: bytes, shown: str) -> None:
     at, said = b"./" + stem + b".png", f"./{shown}.png"
@@ -277,6 +277,7 @@ def test_a_name_that_just_fits_is_read_and_written(hostile: Nursery, stem: bytes
     assert_is_the_picture(b"out/" + stem + b".png")
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

@@ -325,6 +325,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", disk], check=True)
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.usefixtures("small_disk")
 @pytest.mark.parametrize("extension", ["png", "npy", "csv", "tiff", "bmp", "webp"])
 def test_a_full_disk_keeps_the_old_file(hostile: Nursery, extension: str) -> None:
@@ -363,6 +364,7 @@ def limited(hostile: Nursery, size: int, *arguments: str | Path) -> tuple[int, s
         return ran.code, pipe.read().decode()
 
 
+@pytest.mark.thorough(every=2)
 @pytest.mark.parametrize("extension", ["png", "npy", "csv", "tiff"])
 def test_a_limit_of_file_size_at_each_place(hostile: Nursery, extension: str) -> None:
     picture("a.png", side=120)

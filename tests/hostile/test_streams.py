@@ -86,7 +86,7 @@ MADE = {
 }
 
 
-@pytest.mark.thorough(every=3)
+@pytest.mark.thorough(every=7)
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize(("arguments", "made"), MADE.items(), ids=["apply", "pool"])
 def test_a_stream_gets_the_bytes_of_a_file(
@@ -105,6 +105,7 @@ def test_a_stream_gets_the_bytes_of_a_file(
     assert np.array_equal(numbers(to_stream.out, kind), made)
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("kind", LOSSLESS)
 def test_what_a_stream_holds_is_known_by_its_content(hostile: Nursery, photo: bytes, kind: str) -> None:
     assert photo
@@ -464,7 +465,7 @@ def code_of(name: str) -> int:
     return -signal.Signals[f"SIG{name}"]
 
 
-@pytest.mark.thorough(every=2)
+@pytest.mark.thorough(every=5)
 @pytest.mark.usefixtures("strace")
 @pytest.mark.parametrize("name", SIGNALS)
 @pytest.mark.parametrize(
@@ -510,7 +511,7 @@ PHASES: dict[str, tuple[tuple[str, ...], list[str]]] = {
 }
 
 
-@pytest.mark.thorough(every=2)
+@pytest.mark.thorough(every=5)
 @pytest.mark.usefixtures("strace")
 @pytest.mark.parametrize("name", SIGNALS)
 @pytest.mark.parametrize("phase", PHASES)

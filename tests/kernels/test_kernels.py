@@ -401,6 +401,7 @@ def test_larger_filters_are_steered_too(size: int) -> None:
     assert np.allclose(kernel("sobel-x", size=size, angle=60), expected, rtol=1e-14, atol=1e-12)
 
 
+@pytest.mark.thorough(every=5)
 @pytest.mark.parametrize("name", [*STEERED, *MAGNITUDES])
 @pytest.mark.parametrize("direction", [0, 30, 75, 90, 135, 195, 285, 330])
 def test_a_ramp_is_answered_most_by_the_filter_steered_along_it(name: str, direction: int) -> None:

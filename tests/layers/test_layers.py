@@ -287,7 +287,7 @@ def test_only_layers_that_gain_go_by_winograd() -> None:
 # What all ways have in common -----------------------------------------------------------------------------
 
 
-@pytest.mark.thorough(every=2)
+@pytest.mark.thorough(every=5)
 @pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("jobs", [1, 2, 5])
 @pytest.mark.parametrize(

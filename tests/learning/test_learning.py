@@ -34,7 +34,7 @@ def cat() -> Array:
     return select_channels(read_image(SAMPLES / "chelsea.png"), "gray")
 
 
-@pytest.mark.thorough(every=2)
+@pytest.mark.thorough(every=5)
 @pytest.mark.parametrize(
     "taps",
     [

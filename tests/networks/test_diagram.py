@@ -320,6 +320,7 @@ def value(text: str) -> float:
     return float(text.rstrip("KMGTP").replace(",", "")) * units.get(text[-1], 1)
 
 
+@pytest.mark.thorough(every=3)
 @every_network
 @folded_or_not
 def test_every_table_row_has_a_box_with_exact_numbers(name: str, by_block: bool) -> None:
@@ -353,6 +354,7 @@ def test_every_table_row_has_a_box_with_exact_numbers(name: str, by_block: bool)
     assert [str(sums["params"]), str(sums["MACs"])] == [total[2], total[3]]
 
 
+@pytest.mark.thorough(every=3)
 @every_network
 @folded_or_not
 def test_texts_fit_into_their_boxes(name: str, by_block: bool) -> None:
@@ -682,6 +684,7 @@ def test_short_counts_have_three_digits(count: int) -> None:
     assert sum(map(str.isdigit, text.partition("e")[0])) == 3 or count < 10_000
 
 
+@pytest.mark.thorough
 @given(st.text(max_size=60), st.floats(10, 200))
 def test_truncated_texts_fit(text: str, width: float) -> None:
     truncated = truncate(text, width, 10)

@@ -49,6 +49,7 @@ def sides_by_building(spec: Spec, sides: range, *, reads_all: bool) -> Iterator[
             yield side
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("text", SPECS)
 def test_the_sides_are_those_at_which_the_network_can_be_built(text: str) -> None:
     spec = parse_spec(text)

@@ -65,6 +65,7 @@ FORMS: dict[str, Callable[[Table], Rows]] = {
 SUMMED = {"params", "MACs", "activations", "statistics", "dense params", "dense MACs"}
 
 
+@pytest.mark.thorough(every=5)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("options", [{}, {"by_block": True}, {"versus_dense": True}])
 @pytest.mark.parametrize("name", sorted(shipped_networks()))

@@ -89,6 +89,7 @@ def test_an_image_is_a_path_a_picture_or_an_array() -> None:
 # The same as the command line -------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize(
     ("figure", "typed"),
     [

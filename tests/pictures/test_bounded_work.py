@@ -190,6 +190,7 @@ def decompressed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return lengths
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("place", ["before", "after"])
 @pytest.mark.parametrize(
     "bulk",

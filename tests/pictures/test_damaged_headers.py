@@ -29,6 +29,7 @@ def check(data: bytes) -> None:
     assert error is None or (error.what == "x" and error.why)
 
 
+@pytest.mark.thorough(every=5)
 @pytest.mark.parametrize("name", FILES)
 def test_a_header_that_is_cut_or_changed(name: str) -> None:
     data = FILES[name]

@@ -472,6 +472,7 @@ def test_a_tile_that_is_much_larger_than_the_picture_counts() -> None:
         read(bytes(content), Limits(memory=500_000_000))
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("compression", [None, "lzw", "zlib", "zstd", "lzma", "packbits"])
 @pytest.mark.parametrize("tile", [None, (16, 16)])
 def test_a_file_that_ends_early_is_refused(compression: Any, tile: Any) -> None:

@@ -41,6 +41,7 @@ def decoded(content: bytes) -> Any:
         return np.asarray(image)
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("channels", [(), (3,)])
 def test_the_pixels_are_those_of_pillow(shape: tuple[int, int], channels: tuple[int, ...]) -> None:

@@ -82,6 +82,7 @@ def test_pixels_outlive_the_picture_and_its_image(tmp_path: Path, size: tuple[in
     assert np.array_equal(raster.array(), np.asarray(image))
 
 
+@pytest.mark.thorough(every=5)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("target", ["L", "LA", "RGB", "RGBA"])
 @pytest.mark.parametrize("size", [SIZE, (1, 1), (1, 3 << 17), (3 << 17, 1)])

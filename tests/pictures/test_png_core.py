@@ -121,6 +121,7 @@ def test_strips_are_one_stream_of_filtered_rows(image: Array, data: st.DataObjec
     assert stream == b"".join(map(bytes, expected))
 
 
+@pytest.mark.thorough(every=5)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -151,6 +152,7 @@ def test_matches_are_read_back(image: Array, types: tuple[int, ...], data: st.Da
     assert stream == b"".join(rows.filtered(row, row + 1, (chosen[row],)) for row in range(len(repeated)))
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("kind", [*KINDS, "tiled"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("shape", [(700, 301, 3), (3, 400_000, 1), (70_000, 1, 4)])

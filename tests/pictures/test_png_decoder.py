@@ -64,6 +64,7 @@ def assert_as_pillow(content: bytes) -> None:
         np.testing.assert_array_equal(ours.alpha, expected.alpha)
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (300, 1), (97, 211), (700, 500)])
 def test_pixels_and_alpha(mode: str, size: tuple[int, int]) -> None:

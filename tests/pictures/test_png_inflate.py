@@ -64,7 +64,7 @@ def texture(kind: str, height: int, width: int) -> Array:
 KINDS = ["noise", "flat", "skewed", "steep", "repeats", "short repeats", "mixed"]
 
 
-@pytest.mark.thorough(every=3)
+@pytest.mark.thorough(every=7)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("level", [0, 1, 6, 9])

@@ -184,6 +184,7 @@ def test_paeth_is_the_specification_s_for_all_neighbors() -> None:
     assert np.array_equal(numpy_rows._paeth(left, above, corner), expected)
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("level", [None, 7])
@@ -266,6 +267,7 @@ PICTURES: list[Array] = [photograph(), drawing()]
 PICTURES += [np.tile(photograph(), (5, 2)), np.tile(drawing(), (6, 1, 1))]
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("image", PICTURES)
 def test_level_9_is_as_small_as_pillow_s_smallest(image: Array) -> None:
     smallest = min(by_pillow(image, optimize=True), by_pillow(image, compress_level=9))

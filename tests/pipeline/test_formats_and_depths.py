@@ -295,6 +295,7 @@ def decoded(extension: str, data: bytes) -> Array:
     return np.asarray(tifffile.imread(io.BytesIO(data)))
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("has_extra", [True, False], ids=["with extra", "without extra"])
 @pytest.mark.parametrize("extension", FORMATS)
 @pytest.mark.parametrize("command", COMMANDS)

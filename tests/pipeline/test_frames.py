@@ -80,6 +80,7 @@ def same_look(one: Array, other: Array) -> bool:
 # Containers -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 @pytest.mark.parametrize("kind", ["gif", "png", "webp", "tiff"])
 @pytest.mark.parametrize("target", ["gif", "png", "webp", "tiff"])

@@ -51,6 +51,7 @@ CASES: list[tuple[list[str], dict[str, Any]]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.thorough(every=5)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("words", "options"), CASES)
 @pytest.mark.parametrize("extension", ["png", "tiff", "npy"])
@@ -77,6 +78,7 @@ def test_a_filtered_file_has_the_bytes_of_the_command(
     ]
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("words", "options"), CASES)
 def test_a_filtered_picture_in_memory_is_what_the_command_writes(

@@ -57,6 +57,7 @@ def does_something(stage: Stage) -> bool:
     return not (isinstance(stage.layer, Pad) and stage.input == stage.output)
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("name", EXPORTED)
 def test_an_exported_network_has_the_traced_sizes_and_work(name: str) -> None:
     net, truth = read(name), truth_of(name)

@@ -61,6 +61,7 @@ def assert_same(found: Picture, expected: Picture, rows: slice = slice(None)) ->
     )
 
 
+@pytest.mark.thorough(every=5)
 @pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
 @pytest.mark.parametrize("kind", KINDS)
 def test_rows_are_those_of_the_whole_picture(kind: str) -> None:

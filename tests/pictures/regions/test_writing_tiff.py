@@ -164,6 +164,7 @@ def halved(array: NDArray[Any]) -> NDArray[Any]:
     return result
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("heights", [[300], [1], [7, 64, 129]])
 @pytest.mark.parametrize(("dtype", "channels"), [("u1", 1), ("u2", 3), ("f4", 1)])
 def test_each_level_is_the_mean_of_the_one_before(heights: list[int], dtype: str, channels: int) -> None:

@@ -34,6 +34,7 @@ def opened(path: str | Path, **options: Any) -> LargePicture:
     return large
 
 
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("zarr_format", [2, 3])
 @pytest.mark.parametrize("shape", [(50, 60), (50, 60, 3), (50, 60, 5)])
 @pytest.mark.parametrize("dtype", ["u1", "u2", "i2", "f2", ">f4", "f8", "i8"])

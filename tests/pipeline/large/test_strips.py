@@ -213,6 +213,7 @@ def filter_recipe(
     return convolution_recipe(as_filter(name), window, rendering, measured=True)
 
 
+@pytest.mark.thorough(every=5)
 @pytest.mark.parametrize("border", ["zero", "constant:9", "edge", "reflect", "symmetric", "wrap"])
 @pytest.mark.parametrize("height", [1, 2, 9, 40])
 @pytest.mark.parametrize(
