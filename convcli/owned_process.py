@@ -5,6 +5,7 @@ warnings, and Pillow's limits.
 """
 
 import os
+from contextlib import suppress
 
 __all__ = ["is_owned", "own_process", "share_arena"]
 
@@ -25,10 +26,11 @@ def is_owned() -> bool:
 
 
 def share_arena() -> None:
-    """Let the threads of an owned process share malloc's arena: in its own, each keeps what strips took."""
+    """Let the threads of an owned process share malloc's arena; in their own, they keep what strips took."""
     if _owned and os.name == "posix":
-        import ctypes  # late: few runs need it
+        with suppress(ImportError, OSError):  # a Python without ctypes, or linked statically
+            import ctypes  # late: few runs need it
 
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt is not None:  # glibc
-            mallopt(ARENA_MAX, 1)
+            mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+            if mallopt is not None:  # glibc
+                mallopt(ARENA_MAX, 1)

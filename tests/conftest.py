@@ -55,7 +55,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         marker = item.get_closest_marker("thorough")
         test = item.nodeid.partition("[")[0]
-        in_sample = marker is None or ("every" in marker.kwargs and cases[test] % marker.kwargs["every"] == 0)
+        in_sample = marker is None or "every" in marker.kwargs
+        if marker is not None and in_sample:
+            block, place = divmod(cases[test], marker.kwargs["every"])
+            in_sample = (
+                place == block % marker.kwargs["every"]
+            )  # not the same place: it may be that of a value
         cases[test] += 1
         (kept if in_sample else left_out).append(item)
     items[:] = kept

@@ -37,7 +37,6 @@ __all__ = [
     "Pool",
     "map_in_pool",
     "map_in_processes",
-    "prepared",
     "split_jobs",
 ]
 
@@ -152,7 +151,7 @@ def map_in_processes(
         Takes a part in the process that will compute it, before it has computed those before.
     """
     if processes == 1:
-        yield from map(compute, parts if prepare is None else prepared(parts, prepare))
+        yield from map(compute, parts if prepare is None else _prepared(parts, prepare))
         return
     yield from map_in_pool(_ProcessPool(compute, report_lost, processes, prepare), parts, in_order=in_order)
 
@@ -176,7 +175,7 @@ def map_in_pool(pool: Pool[Part, Result], parts: Iterable[Part], *, in_order: bo
                 yielded += 1
 
 
-def prepared(parts: Iterable[Part], prepare: Callable[[Part], None]) -> Iterator[Part]:
+def _prepared(parts: Iterable[Part], prepare: Callable[[Part], None]) -> Iterator[Part]:
     """Yield parts; prepare each but the first when it is one of the next."""
     following: deque[Part] = deque()
     for part in parts:

@@ -474,7 +474,7 @@ FILES = [
 ]  # fmt: skip
 
 
-@pytest.mark.thorough(every=4)
+@pytest.mark.thorough(every=5)
 @pytest.mark.parametrize(("name", "data", "why"), FILES, ids=range(len(FILES)))
 def test_a_damaged_kernel_file_is_refused_by_its_name(bounded: Any, name: str, data: bytes, why: str) -> None:
     Path(name).write_bytes(data)

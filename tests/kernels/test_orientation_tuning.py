@@ -62,7 +62,7 @@ def test_responses_are_those_to_drawn_stimuli(name: str, angle: int) -> None:
     assert bar.responses[angle] == pytest.approx(max(bars), abs=0.03 * bar.responses.max())
 
 
-@pytest.mark.thorough(every=5)
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("degrees", [0, 17, 70, 90, 179])
 def test_a_smooth_derivative_sees_the_cosine_of_the_angle(degrees: float) -> None:
     edge, _ = tuning_curves(custom_filter("smooth", derivative(6, degrees)))
@@ -73,7 +73,7 @@ def test_a_smooth_derivative_sees_the_cosine_of_the_angle(degrees: float) -> Non
     assert edge.selectivity == pytest.approx(1, abs=2e-3)
 
 
-@pytest.mark.thorough(every=5)
+@pytest.mark.thorough(every=3)
 @pytest.mark.parametrize("degrees", [0, 30, 45, 100, 179])
 def test_a_gabor_filter_prefers_its_angle_and_stripes_of_its_width(degrees: float) -> None:
     curves = tuning_curves(get_filter("gabor", angle=degrees, sigma=4, wavelength=8))

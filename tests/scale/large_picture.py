@@ -29,7 +29,9 @@ COMPRESSIONS = {"none": None, "deflate": "zlib"}
 
 def measure_large_picture(folder: Path, height: int, width: int, rounds: int) -> None:
     """Filter a gray TIFF of that size, check the results, and print what it takes beside vips."""
-    table = Table("filter", "compression", "command", "seconds", "megapixels a second", "peak MB", "of vips")
+    table = Table(
+        "filter", "compression", "command", "seconds", "megapixels a second", "peak MB", "relative to vips"
+    )
     for compression, codec in COMPRESSIONS.items():
         source = folder / f"{compression}.tif"
         write_picture(source, height, width, codec)

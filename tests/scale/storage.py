@@ -50,7 +50,10 @@ def measure_storage(folder: Path, count: int, side: int) -> None:
             for name in names:
                 client.put_object(Bucket="scale", Key=f"in/{name.name}", Body=name.read_bytes())
             table = Table("store", "seconds", "pictures a second", "requests", "failed")
-            for label, fault in (("as it is", lambda _: None), ("every tenth request fails", fail_sometimes)):
+            for label, fault in (
+                ("no faults", lambda _: None),
+                ("every tenth request fails", fail_sometimes),
+            ):
                 _filter_objects(folder, client, proxy, fault, label, table, digest(local), names)
             _filter_zarr(proxy, side)
     finally:

@@ -23,7 +23,15 @@ from convcli import __version__
 from convcli.errors import ConvcliError
 from convcli.files.urls import is_url
 from convcli.pipeline.cluster.connection import connect
-from convcli.pipeline.cluster.worker import Answer, Place, describe_place, forget_run, prepare_run, run_jobs
+from convcli.pipeline.cluster.worker import (
+    TASK_SECONDS,
+    Answer,
+    Place,
+    describe_place,
+    forget_run,
+    prepare_run,
+    run_jobs,
+)
 from convcli.pipeline.inputs import Source
 from convcli.pipeline.job import Job
 from convcli.pipeline.processes import MAX_RESULTS_AHEAD
@@ -37,8 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["ClusterPool", "is_relative"]
 
 TASKS_PER_THREAD = 2  # one that is done, and one that waits for it
-TASK_SECONDS = 0.2  # that the jobs of a task take together: Dask needs some milliseconds for a task
-MAX_JOBS = MAX_RESULTS_AHEAD // TASKS_PER_THREAD  # of a task: more would have to wait for their turn
+MAX_JOBS = MAX_RESULTS_AHEAD // TASKS_PER_THREAD  # of a task, so that no thread waits for results of others
 POLL_SECONDS = 0.5
 NO_WORKER_SECONDS = 30.0
 FORGET_SECONDS = 5.0
@@ -46,7 +53,7 @@ KILLED = "the worker that processed it died, and so did the worker that tried it
 
 
 class _Task(NamedTuple):
-    """Sources after their numbers, and whether a worker has died that had them."""
+    """Sources after their numbers, and whether a worker died that had them."""
 
     parts: tuple[tuple[int, Source], ...]
     again: bool = False
@@ -93,8 +100,8 @@ class ClusterPool:
         self._is_started = False  # whether workers have been there
         self._unsuitable: set[str] = set()
         self._other_folder: str | None = None  # in which workers run
-        self._next: list[tuple[int, Source]] = []  # of the task that is sent next
-        self._job_seconds = TASK_SECONDS  # lately
+        self._next: list[tuple[int, Source]] = []  # to be sent next
+        self._job_seconds = TASK_SECONDS  # that a job took lately
         self._lost: deque[tuple[int, Source]] = deque()  # to be done again
         self._arrived: SimpleQueue[tuple[str, _Task, object]] = SimpleQueue()
         self._seen = monotonic()  # when there was a worker
@@ -127,17 +134,20 @@ class ClusterPool:
     def submit(self, task: tuple[int, Source]) -> bool:
         """Give a source, which comes after its number, to a worker; return whether one takes more."""
         address = self._free_worker()
-        if self._lost or address is None:
+        if self._lost or address is None or not self._arrived.empty():
             return False
         number, source = task
         if self._other_folder is not None and is_relative(source.name) and not source.error:
             why = f"is a relative name, but the workers run in {self._other_folder}; give an absolute one"
             source = source._replace(error=why)
         self._next.append((number, source))
-        wanted = min(MAX_JOBS, TASK_SECONDS // self._job_seconds)
-        if len(self._next) >= wanted or not self._workers[address].tasks:
+        if len(self._next) >= self._group_size() or not self._workers[address].tasks:
             self._send_next(address)
         return True
+
+    def _group_size(self) -> int:
+        """Return how many jobs a task gets, as far as it is known how long they take."""
+        return max(1, int(min(MAX_JOBS, TASK_SECONDS / self._job_seconds)))
 
     def _free_worker(self) -> str | None:
         """Return the worker that has the fewest tasks, if it takes another."""
@@ -146,7 +156,7 @@ class ClusterPool:
 
     def results(self) -> Iterator[tuple[int, Report]]:
         """Wait for results, but not long, and yield the numbers of the sources with their reports."""
-        if self._next and (free := self._free_worker()) is not None:
+        while self._next and (free := self._free_worker()) is not None:
             self._send_next(free)
         for address, worker in self._workers.items():
             if self._lost and not worker.tasks:
@@ -162,9 +172,13 @@ class ClusterPool:
             if owner is None or owner.tasks.pop(task, None) is None:
                 continue  # its worker was found dead before
             if isinstance(result, Answer):
-                seconds = result.seconds / len(task.parts)
+                done = len(result.reports)
+                yield from zip((number for number, _ in task.parts), result.reports, strict=False)
+                if result.error is not None:
+                    raise result.error
+                self._next[:0] = task.parts[done:]
+                seconds = result.seconds / max(1, done)
                 self._job_seconds = max(seconds, (self._job_seconds + seconds) / 2)  # groups grow slowly
-                yield from zip((number for number, _ in task.parts), result.reports, strict=True)
             elif result is None or _is_lost(result):
                 gone.append(task)
                 gone += self._remove(address)
@@ -180,8 +194,9 @@ class ClusterPool:
                 self._lost.extend(task.parts)
 
     def _send_next(self, address: str) -> None:
-        """Send the sources that have been collected."""
-        task, self._next = _Task(tuple(self._next)), []
+        """Send a group of the sources that have been collected."""
+        size = self._group_size()
+        task, self._next = _Task(tuple(self._next[:size])), self._next[size:]
         self._send(address, task)
 
     def _send(self, address: str, task: _Task) -> None:

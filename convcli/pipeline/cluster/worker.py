@@ -11,10 +11,11 @@ from typing import NamedTuple
 from convcli import __version__
 from convcli.pipeline.inputs import Source
 from convcli.pipeline.job import Job
-from convcli.pipeline.processes import prepared
 from convcli.pipeline.report import Report
 
-__all__ = ["Answer", "Place", "describe_place", "forget_run", "prepare_run", "run_jobs"]
+__all__ = ["TASK_SECONDS", "Answer", "Place", "describe_place", "forget_run", "prepare_run", "run_jobs"]
+
+TASK_SECONDS = 0.2  # that the jobs of a task should take together, as Dask needs some milliseconds for each
 
 _makers: dict[str, Callable[[Source], Job]] = {}  # of the runs that this process works for
 
@@ -27,10 +28,20 @@ class Place(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came of a task: the reports of its sources, in their order, and how long they took."""
+    """What came of a task.
+
+    Attributes
+    ----------
+    reports : list of Report
+        Of its first sources, in their order; those behind them were not begun.
+    seconds : float
+    error : Exception or None
+        What ended it, if that was a bug.
+    """
 
     reports: list[Report]
     seconds: float
+    error: Exception | None = None
 
 
 def describe_place() -> Place:
@@ -76,11 +87,17 @@ def run_jobs(run: str, sources: Sequence[Source], again: bool) -> Answer | None:
 
     Jobs that are done `again` may find outputs that their first run wrote before its worker died.
     """
-    make_job = _makers.get(run)
-    if make_job is None:
+    if run not in _makers:
         return None
-    started = perf_counter()
-    jobs = [make_job(source) for source in sources]
-    if again:
-        jobs = [job._replace(outputs=job.outputs.resuming()) for job in jobs]
-    return Answer([job.run() for job in prepared(jobs, Job.fetch_ahead)], perf_counter() - started)
+    started, reports, error = perf_counter(), list[Report](), None
+    for source in sources:
+        make_job = _makers.get(run)
+        if make_job is None or (reports and perf_counter() - started > TASK_SECONDS):
+            break  # the run is over, or the rest takes too long for one task
+        job = make_job(source)
+        try:
+            reports.append((job._replace(outputs=job.outputs.resuming()) if again else job).run())
+        except Exception as mistake:  # a bug: raised again in the main process
+            error = mistake
+            break
+    return Answer(reports, perf_counter() - started, error)
