@@ -56,7 +56,7 @@ def command_lines(draw: st.DrawFn) -> tuple[str, list[str]]:
     return command, [word for words in draw(st.lists(part, max_size=6)) for word in words]
 
 
-@settings(max_examples=150)
+@settings(max_examples=400)
 @given(command_lines())
 def test_it_is_read_as_typer_reads_it(line: tuple[str, list[str]]) -> None:
     command, words = line

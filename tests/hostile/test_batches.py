@@ -185,9 +185,8 @@ def test_no_inputs(hostile: Nursery, arguments: Sequence[str], code: int, why: s
 # Thousands of names ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("jobs", "most"), [(1, 5000), (2, 5000), pytest.param(2, 100_000, marks=pytest.mark.thorough)]
-)
+@pytest.mark.parametrize("jobs", JOBS)
+@pytest.mark.parametrize("most", [11_000, pytest.param(100_000, marks=pytest.mark.thorough)])
 def test_memory_stays_flat_whatever_the_number_of_names(hostile: Nursery, jobs: int, most: int) -> None:
     peaks = []
     for count in (1000, most):
