@@ -55,16 +55,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         marker = item.get_closest_marker("thorough")
         test = item.nodeid.partition("[")[0]
-        in_sample = marker is None or "every" in marker.kwargs
-        if marker is not None and in_sample:
-            block, place = divmod(cases[test], marker.kwargs["every"])
-            in_sample = (
-                place == block % marker.kwargs["every"]
-            )  # not the same place: it may be that of a value
+        in_sample = marker is None or ("every" in marker.kwargs and _is_chosen(cases[test], **marker.kwargs))
         cases[test] += 1
         (kept if in_sample else left_out).append(item)
     items[:] = kept
     config.hook.pytest_deselected(items=left_out)
+
+
+def _is_chosen(case: int, every: int) -> bool:
+    """Whether a sample has a case: one of so many, each at another place, as one place may always be one value."""
+    block, place = divmod(case, every)
+    return place == block % every
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:

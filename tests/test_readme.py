@@ -58,6 +58,11 @@ def commands_of(block: list[str]) -> list[Command]:
     return found
 
 
+def teaches(commands: list[Command]) -> bool:
+    """Whether a block learns filters, which takes seconds."""
+    return any(command.line.startswith("convcli learn ") for command in commands)
+
+
 PIPELINES = [
     line for block in blocks(TEXTS["scripts"], "sh") for line in block if line and not line.startswith("#")
 ]
@@ -67,13 +72,6 @@ BLOCKS = {
     for block in blocks(text)
     if not block[0].startswith(START)
 }
-
-
-def teaches(commands: list[Command]) -> bool:
-    """Whether a block learns filters, which takes seconds."""
-    return any(command.line.startswith("convcli learn ") for command in commands)
-
-
 COMMANDS = [command for block in BLOCKS.values() for command in block]
 
 

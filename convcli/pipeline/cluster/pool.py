@@ -172,12 +172,12 @@ class ClusterPool:
             if owner is None or owner.tasks.pop(task, None) is None:
                 continue  # its worker was found dead before
             if isinstance(result, Answer):
-                done = len(result.reports)
-                yield from zip((number for number, _ in task.parts), result.reports, strict=False)
+                for (number, _), report in zip(task.parts, result.reports, strict=False):
+                    yield number, report
                 if result.error is not None:
                     raise result.error
-                self._next[:0] = task.parts[done:]
-                seconds = result.seconds / max(1, done)
+                self._next[:0] = task.parts[len(result.reports) :]
+                seconds = result.seconds / len(result.reports)
                 self._job_seconds = max(seconds, (self._job_seconds + seconds) / 2)  # groups grow slowly
             elif result is None or _is_lost(result):
                 gone.append(task)

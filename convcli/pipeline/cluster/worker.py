@@ -33,7 +33,7 @@ class Answer(NamedTuple):
     Attributes
     ----------
     reports : list of Report
-        Of its first sources, in their order; those behind them were not begun.
+        Of its first sources, in their order: at least one, unless there is an error. The rest was not begun.
     seconds : float
     error : Exception or None
         What ended it, if that was a bug.
@@ -87,8 +87,6 @@ def run_jobs(run: str, sources: Sequence[Source], again: bool) -> Answer | None:
 
     Jobs that are done `again` may find outputs that their first run wrote before its worker died.
     """
-    if run not in _makers:
-        return None
     started, reports, error = perf_counter(), list[Report](), None
     for source in sources:
         make_job = _makers.get(run)
@@ -100,4 +98,4 @@ def run_jobs(run: str, sources: Sequence[Source], again: bool) -> Answer | None:
         except Exception as mistake:  # a bug: raised again in the main process
             error = mistake
             break
-    return Answer(reports, perf_counter() - started, error)
+    return Answer(reports, perf_counter() - started, error) if reports or error else None

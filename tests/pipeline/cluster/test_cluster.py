@@ -161,9 +161,7 @@ def test_a_picture_that_kills_two_workers_fails_and_the_others_do_not(
         assert isinstance(event, Failure)
         assert event.why == "the worker that processed it died, and so did the worker that tried it again"
     deaths = {len(list(Path("graves").glob(f"13x{width}-*"))) for width in (30, 31)}
-    assert deaths <= (
-        {2} if most_jobs == 1 else {1, 2}
-    )  # another of its task may have been the first to kill
+    assert deaths <= ({2} if most_jobs == 1 else {1, 2})  # another of its task may have killed first
     others = [name for name in names if name not in ("03.png", "08.png")]
     assert convcli("pool", *others, "--out-dir", "here", "-j", "1").code == 0
     assert contents(Path("here")) == contents(Path("out"))
@@ -190,9 +188,7 @@ def test_a_task_ends_early_if_its_jobs_take_long_or_one_is_a_mistake(
     assert answer.error is None
     mistake = run_jobs("bug", sources[1:], False)
     assert mistake is not None
-    assert [report.source for report in mistake.reports] == sources[
-        1:2
-    ]  # which is broken, and never computed
+    assert [report.source for report in mistake.reports] == sources[1:2]  # broken, so never computed
     assert isinstance(mistake.error, LookupError)
     monkeypatch.setattr("convcli.pipeline.cluster.worker.TASK_SECONDS", 0)
     shutil.rmtree("out")
